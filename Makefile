@@ -1,0 +1,159 @@
+# Tally. `make help` lists what there is; `make up` and `make test` need Python ≥ 3.11, git and make, nothing else.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+.SUFFIXES:
+
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+# More for pytest: make test ARGS="-k dead_letter"
+ARGS =
+# loadgroup: tests that start whole stacks share one worker, everything else goes to whoever is free.
+PYTEST = $(PYTHON) -m pytest -n 2 --dist loadgroup
+FAST = unit or integration or architecture
+# What runs on SQLite and on PostgreSQL.
+ON_BOTH = (integration or concurrency) and django_db
+# The gates read the settings but talk to no server and leave no data behind.
+GATE_ENV = DEBUG=1 SECRET_KEY=gate DATABASE_URL=sqlite://:memory: REDIS_URL=redis://127.0.0.1:9 TALLY_DATA=$(VENV)/gate
+
+# Pythons on PATH, then those that pyenv keeps beside it.
+NEWEST_FIRST = $(foreach minor,14 13 12,python3.$(minor) $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python))
+ANY_PYTHON = python3 python3.13 python3.12 python3.14 python3.11 $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python)
+
+# $(call first_python,CANDIDATES,MAJOR.MINOR): sets $$python to the first that is new enough and can make virtualenvs.
+define first_python
+python=""; \
+for candidate in $(1); do \
+	if "$$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info[:2] < ($(subst .,$(comma),$(2))))' \
+		>/dev/null 2>&1; then python="$$candidate"; break; fi; \
+done
+endef
+comma := ,
+
+# Two makes at once in one checkout take turns at the virtualenv (where flock exists).
+take_turns = exec 8> $(VENV).lock; if command -v flock >/dev/null; then flock 8; fi
+
+# $(call pip_install,FILE): installs a pinned file, when it is not the one that was installed last.
+define pip_install
+if ! cmp -s $(1) $(VENV)/.installed-$(1); then \
+	$(take_turns); \
+	if ! cmp -s $(1) $(VENV)/.installed-$(1); then \
+		echo "Installing $(1) into $(VENV) (the first time takes about a minute) …"; \
+		$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r $(1) 8>&-; \
+		cp $(1) $(VENV)/.installed-$(1); \
+	fi; \
+fi
+endef
+
+##@ Run
+
+.PHONY: up
+up: install ## Start everything: Redis, SQLite, web, workers, keeper, beat (PORT=8123 DATA=/some/dir)
+	@$(if $(PORT),export PORT='$(PORT)';) $(if $(DATA),export TALLY_DATA='$(DATA)';) exec $(PYTHON) manage.py up
+
+.PHONY: drill
+drill: install ## Kill a private stack's worker, keeper and Redis under load, then verify every job
+	@exec $(PYTHON) manage.py drill $(ARGS)
+
+.PHONY: bench
+bench: install-dev ## Measure against stock Celery in the same run (≤ 9 minutes)
+	@exec $(PYTHON) -m tests.benchmarks $(ARGS)
+
+##@ Test
+
+.PHONY: test
+test: test-sqlite test-postgres ## The whole suite: everything on SQLite, then what touches the database on PostgreSQL
+
+.PHONY: test-sqlite
+test-sqlite: install-dev ## The first half of it
+	@$(PYTEST) $(ARGS)
+
+.PHONY: test-postgres
+test-postgres: install-dev ## The second half of it
+	@$(PYTEST) --database postgres -m "$(ON_BOTH)" $(ARGS)
+
+.PHONY: test-fast
+test-fast: install-dev ## Unit, integration and architecture tests on SQLite
+	@$(PYTEST) -m "$(FAST)" $(ARGS)
+
+.PHONY: test-long
+test-long: install-dev ## Full-length crash, fuzz and drill runs
+	@$(PYTEST) --long -m "long or crash or hypothesis" $(ARGS)
+
+.PHONY: test-scale
+test-scale: install-dev ## A million rows, on PostgreSQL
+	@$(PYTHON) -m pytest --database postgres --scale -m scale $(ARGS)
+
+.PHONY: test-newest
+test-newest: venv ## The fast tests, and Django's own tasks on a stack, on the newest Python found (Django 6.0 from 3.12 on)
+	@$(call first_python,$(NEWEST_FIRST),3.12); \
+	if [ -z "$$python" ]; then echo "Skipped: no Python newer than 3.11 found."; exit 0; fi; \
+	version='import sys; print(sys.version_info[:2])'; \
+	if [ "$$("$$python" -c "$$version")" = "$$($(PYTHON) -c "$$version")" ]; then \
+		echo "Skipped: $(VENV) has the newest Python found."; exit 0; \
+	fi; \
+	$(MAKE) VENV=.venv-newest BASE_PYTHON="$$python" test-fast; \
+	.venv-newest/bin/python -m pytest tests/acceptance/test_django_tasks.py
+
+.PHONY: check
+check: gates test-fast ## Is it good? Format, lint, types, layers, migrations, docs, fast tests
+
+.PHONY: gates
+gates: install-dev ## The same without the tests
+	@echo "── format";     $(VENV)/bin/ruff format --check .
+	@echo "── lint";       $(VENV)/bin/ruff check .
+	@echo "── types";      $(GATE_ENV) $(VENV)/bin/mypy
+	@echo "── layers";     $(VENV)/bin/lint-imports
+	@echo "── migrations"; $(GATE_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
+	@echo "── docs";       $(GATE_ENV) $(PYTHON) manage.py lifecycle_doc --check
+
+##@ Change
+
+.PHONY: format
+format: install-dev ## Format, and mend what ruff can mend
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+.PHONY: lock
+lock: ## Recompile requirements*.txt from requirements*.in, newest versions allowed
+	@$(call first_python,$(ANY_PYTHON),3.11); test -d .venv-lock || "$$python" -m venv .venv-lock
+	@.venv-lock/bin/pip install -qq --disable-pip-version-check --upgrade uv
+	@for file in requirements requirements-dev; do \
+		.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+			"$$file.in" -o "$$file.txt"; \
+	done
+
+.PHONY: clean
+clean: ## Remove virtualenvs and caches; .tally (your data) stays
+	@rm -rf .venv .venv-newest .venv-lock .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Set up (the others call these)
+
+.PHONY: venv
+venv:
+	@if ! $(PYTHON) -c "" 2>/dev/null; then \
+		$(take_turns); if $(PYTHON) -c "" 2>/dev/null; then exit 0; fi; \
+		$(call first_python,$(or $(BASE_PYTHON),$(ANY_PYTHON)),3.11); \
+		if [ -z "$$python" ]; then \
+			echo "Tally needs Python 3.11 or newer with its venv module; none found on PATH (on Debian: apt install python3-venv)." >&2; exit 1; \
+		fi; \
+		"$$python" -m venv --clear $(VENV) 8>&-; \
+	fi
+
+.PHONY: install
+install: venv ## Create .venv and install what Tally runs on
+	@$(call pip_install,requirements.txt)
+
+.PHONY: install-dev
+install-dev: install ## Install what the gates and the tests need
+	@$(call pip_install,requirements-dev.txt)
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""What the pages show: read from rows by index, from rollups and from the keeper's sample, never by a scan."""

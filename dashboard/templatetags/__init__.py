@@ -1,0 +1,1 @@
+"""How numbers, times and states are written."""

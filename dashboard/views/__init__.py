@@ -1,0 +1,1 @@
+"""The pages: translate the request, ask one query or call one verb, render."""

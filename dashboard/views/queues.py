@@ -1,0 +1,54 @@
+"""The queues and the workers."""
+
+from dataclasses import asdict
+
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard import frame
+from dashboard.access import PageRequest, page
+from dashboard.queries import joblist, queues, series, workers
+
+
+@require_safe
+@page()
+def show_queues(request: PageRequest) -> HttpResponse:
+    rows = queues.read(sample=frame.read_sample(), now=timezone.now())
+    return frame.render(request, "queues", {"rows": rows}, section="queues")
+
+
+@require_safe
+@page()
+def show_queue(request: PageRequest, name: str) -> HttpResponse:
+    if not queues.is_known(name):
+        raise Http404(f"There is no queue {name}.")
+    now = timezone.now()
+    range_name = request.GET.get("range", "15m")
+    context = {
+        "row": queues.read(sample=frame.read_sample(), now=now, only=name)[0],
+        "mix": queues.mix_of(name, now=now),
+        "tasks": queues.tasks_of(name),
+        "rows": joblist.latest(request.actor, now=now, queue=name),
+        "columns": asdict(series.read(range_name, now=now, queue=name)),
+        "range": range_name if range_name in series.RANGES else "15m",
+        "ranges": list(series.RANGES),
+    }
+    return frame.render(request, "queue", context, section="queues")
+
+
+@require_safe
+@page()
+def show_workers(request: PageRequest) -> HttpResponse:
+    return frame.render(request, "workers", {"pool": workers.read()}, section="workers")
+
+
+@require_safe
+@page()
+def show_worker(request: PageRequest, name: str) -> HttpResponse:
+    pool, attempts = workers.read(), workers.recent_attempts(name)
+    worker = next((one for one in pool.workers if one.beat.name == name), None)
+    if worker is None and not attempts:
+        raise Http404(f"No worker called {name} has been seen.")
+    context = {"name": name, "worker": worker, "attempts": attempts, "outcomes": workers.outcomes_of(name)}
+    return frame.render(request, "worker", context, section="workers")

@@ -1,0 +1,1 @@
+"""The dead letters at the command line."""

@@ -1,0 +1,1 @@
+"""The HTTP API: translates a request, calls one verb or query, translates the answer back. It decides nothing itself."""

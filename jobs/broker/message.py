@@ -1,0 +1,100 @@
+"""The message of one attempt: a standard Celery protocol-2 task message with our headers, which any stock tool can read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery
+
+from jobs.domain.retry import Budget
+from jobs.models import Job
+
+VERSION = 1
+HIDDEN = "…"  # what stands for arguments in everything that logs or shows a message
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Our headers, as a worker reads them."""
+
+    job_id: str
+    attempt: int
+    budget: Budget
+    max_retries: int | None
+    published_at: datetime
+    queued_at: datetime | None
+    expires_at: datetime | None
+    sealed: bool
+
+
+def build(app: Celery, job: Job) -> Any:
+    """Celery's task message for the job's next attempt."""
+    sealed = job.sensitive
+    limits = job.options.get("time_limit"), job.options.get("soft_time_limit")
+    message = app.amqp.as_task_v2(
+        str(job.id),
+        job.task,
+        () if sealed else job.args,
+        {} if sealed else job.payload,
+        retries=job.failures,
+        root_id=str(job.root_id) if job.root_id else None,
+        parent_id=str(job.parent_id) if job.parent_id else None,
+        group_id=job.group_id or None,
+        group_index=job.group_index,
+        time_limit=limits[0],
+        soft_time_limit=limits[1],
+        ignore_result=True,
+        argsrepr=HIDDEN,
+        kwargsrepr=HIDDEN,
+    )
+    message.headers.update(job.options.get("headers") or {})
+    message.headers.update(
+        v=VERSION,
+        attempt=job.next_attempt,
+        failures=job.failures,
+        losses=job.losses,
+        unknowns=job.unknowns,
+        max_retries=job.max_retries,
+        published_at=_text(job.published_at),
+        queued_at=_text(job.queued_at),
+        expires_at=_text(job.expires_at),
+        sealed=sealed,
+    )
+    return message
+
+
+def read(headers: Mapping[str, Any]) -> Delivery | None:
+    """Our headers; None for a message that a stock Celery producer made."""
+    if not headers.get("v") or not headers.get("attempt"):
+        return None
+    published_at = stamp(headers.get("published_at"))
+    return Delivery(
+        job_id=str(headers["id"]),
+        attempt=int(headers["attempt"]),
+        budget=Budget(
+            failures=headers.get("failures") or 0,
+            losses=headers.get("losses") or 0,
+            unknowns=headers.get("unknowns") or 0,
+        ),
+        max_retries=headers.get("max_retries"),
+        published_at=published_at or datetime.fromtimestamp(0, UTC),
+        queued_at=stamp(headers.get("queued_at")),
+        expires_at=stamp(headers.get("expires_at")),
+        sealed=bool(headers.get("sealed")),
+    )
+
+
+def stamp(text: object) -> datetime | None:
+    """A time from a header; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,27 @@
+"""The Lua scripts beside this file, by name. A flushed script cache loads them again by itself."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.commands.core import Script
+
+
+@cache
+def _text(name: str) -> str:
+    return (Path(__file__).parent / f"{name}.lua").read_text()
+
+
+@cache
+def _script(client: redis.Redis, name: str) -> Script:
+    return Script(client, _text(name))
+
+
+def call(client: redis.Redis, name: str, *, keys: list[str], args: list[Any]) -> Any:
+    return _script(client, name)(keys=keys, args=args)
+
+
+def queue(pipeline: Any, client: redis.Redis, name: str, *, keys: list[str], args: list[Any]) -> None:
+    """The same inside a pipeline, which loads a missing script before it runs."""
+    _script(client, name)(keys=keys, args=args, client=pipeline)

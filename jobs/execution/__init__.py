@@ -1,0 +1,1 @@
+"""Message → journalled outcome: what happens inside a Celery worker."""

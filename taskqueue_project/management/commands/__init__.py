@@ -1,0 +1,1 @@
+"""Commands that belong to the project as a whole."""

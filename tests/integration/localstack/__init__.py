@@ -1,0 +1,1 @@
+"""The embedded stack, part by part, with real servers, processes and signals."""
