@@ -39,6 +39,7 @@ class Conf:
     JOURNAL_TIMEOUT_SECONDS: float = 5.0
     START_PATIENCE_SECONDS: float = 10.0
     MESSAGE_TRUSTED_SECONDS: float = 120.0
+    CLOCK_SKEW_SECONDS: float = 10.0  # how far apart the clocks of two hosts may be
     PROGRESS_SECONDS: float = 0.5
 
     # The keeper.

@@ -22,7 +22,6 @@ ALLOWED_HOSTS = ENV.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 
 INSTALLED_APPS = [
-    "daphne",
     "taskqueue_project.adminapp.TallyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -9,6 +9,8 @@ from jobs.api.urls import both
 from jobs.api.views import UnknownPath
 from taskqueue_project import health
 
+admin.autodiscover()
+
 urlpatterns = [
     *both("healthz", health.healthz, name="healthz"),
     *both("readyz", health.readyz, name="readyz"),

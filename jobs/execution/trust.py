@@ -39,10 +39,10 @@ _watch = _Watch()
 
 
 def needs_a_look(delivery: Delivery, *, now: datetime) -> bool:
-    trusted = timedelta(seconds=conf.current().MESSAGE_TRUSTED_SECONDS)
-    if now - delivery.published_at > trusted:
+    settings = conf.current()
+    if now - delivery.published_at > timedelta(seconds=settings.MESSAGE_TRUSTED_SECONDS):
         return True
-    return delivery.published_at < _restarted_at(now=now) + trusted
+    return delivery.published_at < _restarted_at(now=now) + timedelta(seconds=settings.CLOCK_SKEW_SECONDS)
 
 
 class Says(StrEnum):

@@ -5,6 +5,7 @@
 import base64
 import json
 import uuid
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.exceptions import DuplicateTaskNameWarning
 
 from tests.support.story import Story, eventually, marks_in, seconds_between
 
@@ -23,6 +25,9 @@ VARIABLES = {"TALLY_RETRY_TIME_SCALE": str(1 / 60)}
 def stock(story: Story) -> Iterator[Celery]:
     """A Celery application of somebody else, everything default."""
     app = Celery("stock", broker=f"{story.redis.url}/0", set_as_current=False)
+    with warnings.catch_warnings():  # it inherits every shared task that any test of this process has made
+        warnings.simplefilter("ignore", DuplicateTaskNameWarning)
+        app.finalize()
     yield app
     app.close()
 

@@ -58,6 +58,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def _prepare(config: pytest.Config) -> None:
     """Give this pytest process a directory, a Redis and a database URL of its own, and say so in the environment."""
     signal.signal(signal.SIGTERM, _leave_in_order)
+    for signum in (signal.SIGINT, signal.SIGHUP):  # a run in the background hands down that these are ignored
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, _leave_in_order)
     options = config.known_args_namespace
     directory = Path(tempfile.mkdtemp(prefix="tally-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
