@@ -44,7 +44,8 @@ class Conf:
 
     # The keeper.
     RECORD_BATCH_SIZE: int = 500
-    RECORD_LINGER_SECONDS: float = 0.03
+    RECORD_LINGER_SECONDS: float = 0.02
+    RECORD_LINGER_BUSY_SECONDS: float = 0.1  # a batch costs some milliseconds whatever its size
     RECORD_PAUSE_SECONDS: float = 0.002
     TAKE_OVER_SECONDS: float = 5.0
     DISPATCH_SECONDS: float = 0.25

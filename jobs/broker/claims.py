@@ -11,10 +11,13 @@ import redis
 
 from jobs import conf
 from jobs.broker import connections, scripts
+from jobs.broker.line import Line
 from jobs.domain.journal import Executor
 from jobs.domain.states import Event
 
 RUNNING, OVER = "run", "over"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class Start:
     holder: Holder | None = None
 
 
-def start(client: redis.Redis, *, job_id: str, attempt: int, by: Executor, token: str, queued_ms: int | None) -> Start:
+def start(
+    client: redis.Redis | Line, *, job_id: str, attempt: int, by: Executor, token: str, queued_ms: int | None
+) -> Start:
     won, text = scripts.call(
         client,
         "start",
@@ -70,7 +75,7 @@ def start(client: redis.Redis, *, job_id: str, attempt: int, by: Executor, token
 
 
 def finish(
-    client: redis.Redis,
+    client: redis.Redis | Line,
     *,
     job_id: str,
     attempt: int,
@@ -135,4 +140,4 @@ def expire(pipeline: Any, claims: list[tuple[object, int]]) -> None:
 
 
 def started_body(by: Executor, queued_ms: int | None) -> str:
-    return json.dumps([by.worker, by.incarnation, by.pid, by.beat, queued_ms], separators=(",", ":"))
+    return _encode([by.worker, by.incarnation, by.pid, by.beat, queued_ms])

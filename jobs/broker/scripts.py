@@ -1,11 +1,14 @@
 """The Lua scripts beside this file, by name. A flushed script cache loads them again by itself."""
 
 from functools import cache
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 import redis
 from redis.commands.core import Script
+
+from jobs.broker.line import Line
 
 
 @cache
@@ -18,7 +21,14 @@ def _script(client: redis.Redis, name: str) -> Script:
     return Script(client, _text(name))
 
 
-def call(client: redis.Redis, name: str, *, keys: list[str], args: list[Any]) -> Any:
+@cache
+def _sha(name: str) -> str:
+    return sha1(_text(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def call(client: redis.Redis | Line, name: str, *, keys: list[str], args: list[Any]) -> Any:
+    if isinstance(client, Line):
+        return client.evaluate(_sha(name), _text(name), keys, args)
     return _script(client, name)(keys=keys, args=args)
 
 

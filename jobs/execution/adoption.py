@@ -28,6 +28,12 @@ _PARTS = 3
 
 def read(received: Any, body: Any = None) -> Adopted:
     """A kombu message as a job to be; `body` is what a protocol 1 message was decoded to. Raises one of `Unreadable`."""
+    told, args, kwargs, follows = take_apart(received, body)
+    return _adopted(told, args, kwargs, follows or {}, received.delivery_info or {})
+
+
+def take_apart(received: Any, body: Any = None) -> tuple[Mapping[str, Any], Any, dict[str, Any], Any]:
+    """Headers, arguments, keywords and what follows. Raises one of `Unreadable`."""
     content = received.payload if body is None else body
     if isinstance(content, dict):
         if not {"args", "kwargs"} <= content.keys():
@@ -37,7 +43,7 @@ def read(received: Any, body: Any = None) -> Adopted:
         told, (args, kwargs, follows) = received.headers, _parts(content)
     if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
         raise TypeError("its arguments are no list and no object")
-    return _adopted(told, args, kwargs, follows or {}, received.delivery_info or {})
+    return told, args, kwargs, follows
 
 
 def of_request(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Adopted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jobs import conf
-from jobs.broker import claims, connections, entries, journal
+from jobs.broker import claims, connections, entries, journal, line
 from jobs.domain.journal import Ended, Executor, Progressed, Started
 from jobs.domain.states import Outcome
 from jobs.execution import verdicts
@@ -63,7 +63,7 @@ class RedisLedger:
         while True:
             try:
                 answer = claims.start(
-                    connections.patient(),
+                    line.mine(),
                     job_id=run.job_id,
                     attempt=run.attempt,
                     by=run.by,
@@ -88,7 +88,7 @@ class RedisLedger:
         while True:
             try:
                 return claims.finish(
-                    connections.patient(),
+                    line.mine(),
                     job_id=run.job_id,
                     attempt=run.attempt,
                     incarnation=run.by.incarnation,

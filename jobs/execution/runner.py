@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -159,7 +159,14 @@ def _is_told_to_stop() -> bool:
 def _limit_seconds(task: Task[Any, Any]) -> float | None:
     """The hard limit of this attempt."""
     given = task.request.timelimit[0] if task.request.timelimit else None
-    limit: float | None = given or task.time_limit or task.app.conf.task_time_limit
+    limit: float | None = given or task.time_limit or _limit_of_all(task.app)
+    return limit
+
+
+@cache
+def _limit_of_all(app: Any) -> float | None:
+    """Looked up once: Celery searches several mappings for a setting."""
+    limit: float | None = app.conf.task_time_limit
     return limit
 
 

@@ -58,12 +58,13 @@ def watch(consumer: Any) -> None:
 def take_over(consumer: Any, received: Any, body: Any = None) -> bool:
     """Adopt or refuse the message; False when it is a job's and can be read."""
     try:
+        if _delivery_of(received) is not None:
+            adoption.take_apart(received, body)
+            return False
         adopted = adoption.read(received, body)
     except adoption.Unreadable as error:
         _on_unreadable(consumer, body, received, problem=str(error) or type(error).__name__)
         return True
-    if _delivery_of(received) is not None:
-        return False
     _say(adopted)
     received.ack_log_error(logger, consumer.connection_errors)
     return True

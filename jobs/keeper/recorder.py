@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 _Outage = (DatabaseError, InterfaceError, RedisError, KombuError, OSError)
 
 
+_BUSY_FROM = 20  # entries in the last batch
+
+
 @dataclass(slots=True)
 class Recorder:
     """One reader of the consumer group."""
@@ -36,6 +39,7 @@ class Recorder:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
     _looked_back: float = field(default=float("-inf"), init=False)
     _left_off: bool = field(default=False, init=False)
+    _is_busy: bool = field(default=False, init=False)
 
     def run_once(self, *, block_ms: int | None = None) -> int:
         """Record what there is; waits up to `block_ms` for the first entry. Returns how many entries were settled."""
@@ -72,9 +76,10 @@ class Recorder:
             self._looked_back = time.monotonic()
         lines = journal.read(client, reader=self.name, count=settings.RECORD_BATCH_SIZE, block_ms=block_ms)
         if lines and block_ms is not None and len(lines) < settings.RECORD_BATCH_SIZE:
-            time.sleep(settings.RECORD_LINGER_SECONDS)
+            time.sleep(settings.RECORD_LINGER_BUSY_SECONDS if self._is_busy else settings.RECORD_LINGER_SECONDS)
             room = settings.RECORD_BATCH_SIZE - len(lines)
             lines += journal.read(client, reader=self.name, count=room, block_ms=None)
+        self._is_busy = len(lines) >= _BUSY_FROM
         return lines
 
     def look_back_now(self) -> None:

@@ -1,10 +1,17 @@
-"""Writes what a batch changed, in as many statements whatever its size."""
+"""Writes what a batch changed, in as many statements whatever its size.
 
-from collections.abc import Iterable, Sequence
+Django's own bulk writes compose a statement per few rows on SQLite and adapt each value through six calls: this writes the
+same values in half the time.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import Any
 
-from django.db import connections
-from django.db.models import Model
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model
 
 from jobs.models import Attempt, Job
 
@@ -26,11 +33,75 @@ JOB_COLUMNS = (
     "progress_message",
 )
 ATTEMPT_COLUMNS = tuple(
-    field.name for field in Attempt._meta.concrete_fields if field.name not in {"id", "job", "number"}
+    field.attname for field in Attempt._meta.concrete_fields if field.attname not in {"id", "job_id", "number"}
 )
-
-
 _ATTEMPT_KEY = ("job_id", "number")
+# Their Python values are what the drivers take.
+_PLAIN = (models.CharField, models.TextField, models.IntegerField, models.FloatField)
+
+
+def insert_jobs(jobs: Sequence[Job], *, using: str, batch_size: int) -> None:
+    """SQLite takes few parameters in one statement: Django would send, and compose, 417 for ten thousand jobs."""
+    if _takes_arrays(using):
+        Job.objects.using(using).bulk_create(jobs, batch_size=batch_size)
+        return
+    _write(_insert_statement(), jobs, Job, tuple(field.attname for field in Job._meta.concrete_fields), using=using)
+    for job in jobs:
+        job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
+
+
+def write_jobs(jobs: Iterable[Job], *, using: str) -> None:
+    statement = _update_from_arrays() if _takes_arrays(using) else _update_statement()
+    _write(statement, jobs, Job, (*JOB_COLUMNS, "id"), using=using)
+
+
+def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
+    """Insert or complete. In order of number, so that a superseded attempt stops running before its successor runs."""
+    rows = sorted(attempts, key=lambda attempt: (attempt.job_id, attempt.number))
+    statement = _upsert_from_arrays() if _takes_arrays(using) else _upsert_statement()
+    _write(statement, rows, Attempt, (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS), using=using)
+
+
+def _takes_arrays(using: str) -> bool:
+    """PostgreSQL: one statement with an array for each column, parsed and planned once."""
+    return connections[using].vendor == "postgresql"
+
+
+def _write(statement: str, rows: Iterable[Model], model: type[Model], columns: tuple[str, ...], *, using: str) -> None:
+    connection = connections[using]
+    adapters = [_adapter(field, connection) for field in _fields(model, columns)]
+    steps = list(zip(columns, adapters, strict=True))
+    values = [[adapt(getattr(row, column)) for column, adapt in steps] for row in rows]
+    if not values:
+        return
+    with connection.cursor() as cursor:
+        if _takes_arrays(using):
+            cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+        else:
+            cursor.executemany(statement, values)
+
+
+def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[Field[Any, Any]]":
+    by_column = {field.column: field for field in model._meta.concrete_fields}
+    return [by_column[column] for column in columns]
+
+
+def _adapter(field: "Field[Any, Any]", connection: BaseDatabaseWrapper) -> Callable[[Any], Any]:
+    if isinstance(field, _PLAIN):
+        return _as_it_is
+    if isinstance(field, models.JSONField) and connection.vendor == "postgresql":
+        encoder = getattr(field, "encoder", None)
+        return lambda value: None if value is None else json.dumps(value, cls=encoder)
+    if isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return lambda value: None if value is None else field.get_db_prep_value(value, connection, prepared=True)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# Statements, of our own column names alone.
 
 
 @cache
@@ -42,55 +113,49 @@ def _insert_statement() -> str:
 @cache
 def _update_statement() -> str:
     assignments = ", ".join(f"{column} = %s" for column in JOB_COLUMNS)
-    return f"UPDATE {Job._meta.db_table} SET {assignments} WHERE id = %s"  # noqa: S608  (our own column names)
+    return f"UPDATE {Job._meta.db_table} SET {assignments} WHERE id = %s"  # noqa: S608  (as above)
+
+
+@cache
+def _update_from_arrays() -> str:
+    assignments = ", ".join(f"{column} = {_read(Job, column)}" for column in JOB_COLUMNS)
+    arrays = _arrays(Job, (*JOB_COLUMNS, "id"))
+    return f"UPDATE {Job._meta.db_table} AS job SET {assignments} FROM {arrays} WHERE job.id = given.id"  # noqa: S608  (as above)
 
 
 @cache
 def _upsert_statement() -> str:
     columns = (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS)
+    places = f"VALUES ({', '.join(['%s'] * len(columns))})"
+    return f"INSERT INTO {Attempt._meta.db_table} ({', '.join(columns)}) {places} {_on_conflict()}"
+
+
+@cache
+def _upsert_from_arrays() -> str:
+    columns = (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS)
+    chosen = ", ".join(_read(Attempt, column) for column in columns)
+    source = f"SELECT {chosen} FROM {_arrays(Attempt, columns)}"  # noqa: S608  (as above)
+    return f"INSERT INTO {Attempt._meta.db_table} ({', '.join(columns)}) {source} {_on_conflict()}"
+
+
+def _on_conflict() -> str:
     assignments = ", ".join(f"{column} = EXCLUDED.{column}" for column in ATTEMPT_COLUMNS)
-    return (
-        f"INSERT INTO {Attempt._meta.db_table} ({', '.join(columns)}) "  # noqa: S608  (our own column names)
-        f"VALUES ({', '.join(['%s'] * len(columns))}) "
-        f"ON CONFLICT ({', '.join(_ATTEMPT_KEY)}) DO UPDATE SET {assignments}"
-    )
+    return f"ON CONFLICT ({', '.join(_ATTEMPT_KEY)}) DO UPDATE SET {assignments}"
 
 
-def insert_jobs(jobs: Sequence[Job], *, using: str, batch_size: int) -> None:
-    """SQLite takes few parameters in one statement: Django would send, and compose, 417 for ten thousand jobs."""
-    if not connections[using].features.max_query_params:
-        Job.objects.using(using).bulk_create(jobs, batch_size=batch_size)
-        return
-    _write(_insert_statement(), jobs, Job, [field.attname for field in Job._meta.concrete_fields], using=using)
-    for job in jobs:
-        job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
+def _arrays(model: type[Model], columns: tuple[str, ...]) -> str:
+    """The rows as one array for each column. JSON goes as text: an array of it would be adapted value by value."""
+    types = ", ".join(f"%s::{_array_type(field)}[]" for field in _fields(model, columns))
+    return f"UNNEST({types}) AS given ({', '.join(columns)})"
 
 
-def write_jobs(jobs: Iterable[Job], *, using: str) -> None:
-    _write(_update_statement(), jobs, Job, (*JOB_COLUMNS, "id"), using=using)
+def _array_type(field: "Field[Any, Any]") -> str:
+    if isinstance(field, models.JSONField | models.CharField):
+        return "text"
+    target = field.target_field if isinstance(field, models.ForeignKey) else field
+    return str(target.rel_db_type(connections[Job.objects.db]))
 
 
-def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
-    """Insert or complete. In order of number, so that a superseded attempt stops running before its successor runs.
-
-    SQLite takes few parameters in one statement, so Django would send many; PostgreSQL is twice as fast with one.
-    """
-    rows = sorted(attempts, key=lambda attempt: (attempt.job_id, attempt.number))
-    if connections[using].features.max_query_params:
-        _write(_upsert_statement(), rows, Attempt, (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS), using=using)
-        return
-    for row in rows:
-        row.pk = None
-    Attempt.objects.using(using).bulk_create(
-        rows, update_conflicts=True, unique_fields=_ATTEMPT_KEY, update_fields=ATTEMPT_COLUMNS
-    )
-
-
-def _write(statement: str, rows: Iterable[Model], model: type[Model], columns: Iterable[str], *, using: str) -> None:
-    connection = connections[using]
-    by_column = {field.column: field for field in model._meta.concrete_fields}
-    fields = [by_column[column] for column in columns]
-    parameters = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
-    if parameters:
-        with connection.cursor() as cursor:
-            cursor.executemany(statement, parameters)
+def _read(model: type[Model], column: str) -> str:
+    [field] = _fields(model, (column,))
+    return f"given.{column}::jsonb" if isinstance(field, models.JSONField) else f"given.{column}"

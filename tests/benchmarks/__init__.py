@@ -1,0 +1,1 @@
+"""How fast, against stock Celery on the same machine in the same run: `make bench`."""
