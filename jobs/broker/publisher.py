@@ -93,7 +93,8 @@ def publish(jobs: Sequence[Job]) -> int:
 
 def _send(jobs: Sequence[Job], line: _Line) -> None:
     app: Any = current_app._get_current_object()
-    with line.producer.batch(max_size=conf.current().PUBLISH_BATCH_SIZE):
+    is_one = len(jobs) == 1  # a pipeline costs more to make than one message to send
+    with contextlib.nullcontext() if is_one else line.producer.batch(max_size=conf.current().PUBLISH_BATCH_SIZE):
         for job in jobs:
             built = message.build(app, job)
             line.producer.publish(
@@ -134,7 +135,8 @@ def _connect(app: Celery) -> Connection:
         "socket_connect_timeout": timeout,
         "max_retries": 0,
     }
-    return Connection(app.conf.broker_write_url or app.conf.broker_url, transport_options=options)
+    url = app.conf.broker_write_url or app.conf.broker_url
+    return Connection(url, transport="jobs.broker.transport:Transport", transport_options=options)
 
 
 def _hang_up(line: _Line | None) -> None:

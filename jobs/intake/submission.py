@@ -55,7 +55,7 @@ def insert_unpublished(jobs: Sequence[Job], *, scope: str, now: datetime) -> lis
     """Insert what is new. Whoever calls this runs the jobs, or lets the keeper find them."""
     using = database()
     if len(jobs) == 1 and not jobs[0].idempotency_key:
-        jobs[0].save(using=using, force_insert=True)
+        rows.insert_jobs(jobs, using=using, batch_size=1)
         return list(jobs)
     with transaction.atomic(using=using):
         settled = idempotency.settle(jobs, scope=scope, now=now, using=using)

@@ -41,25 +41,28 @@ _PLAIN = (models.CharField, models.TextField, models.IntegerField, models.FloatF
 
 
 def insert_jobs(jobs: Sequence[Job], *, using: str, batch_size: int) -> None:
-    """SQLite takes few parameters in one statement: Django would send, and compose, 417 for ten thousand jobs."""
-    if _takes_arrays(using):
-        Job.objects.using(using).bulk_create(jobs, batch_size=batch_size)
-        return
-    _write(_insert_statement(), jobs, Job, tuple(field.attname for field in Job._meta.concrete_fields), using=using)
+    columns = _job_columns()
+    if _takes_arrays(using) and len(jobs) > 1:
+        for first in range(0, len(jobs), batch_size):
+            _write(_insert_from_arrays(), jobs[first : first + batch_size], Job, columns, using=using, as_arrays=True)
+    else:
+        _write(_insert_statement(), jobs, Job, columns, using=using)
     for job in jobs:
         job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
 
 
 def write_jobs(jobs: Iterable[Job], *, using: str) -> None:
-    statement = _update_from_arrays() if _takes_arrays(using) else _update_statement()
-    _write(statement, jobs, Job, (*JOB_COLUMNS, "id"), using=using)
+    as_arrays = _takes_arrays(using)
+    statement = _update_from_arrays() if as_arrays else _update_statement()
+    _write(statement, jobs, Job, (*JOB_COLUMNS, "id"), using=using, as_arrays=as_arrays)
 
 
 def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
     """Insert or complete. In order of number, so that a superseded attempt stops running before its successor runs."""
     rows = sorted(attempts, key=lambda attempt: (attempt.job_id, attempt.number))
-    statement = _upsert_from_arrays() if _takes_arrays(using) else _upsert_statement()
-    _write(statement, rows, Attempt, (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS), using=using)
+    as_arrays = _takes_arrays(using)
+    statement = _upsert_from_arrays() if as_arrays else _upsert_statement()
+    _write(statement, rows, Attempt, (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS), using=using, as_arrays=as_arrays)
 
 
 def _takes_arrays(using: str) -> bool:
@@ -67,22 +70,36 @@ def _takes_arrays(using: str) -> bool:
     return connections[using].vendor == "postgresql"
 
 
-def _write(statement: str, rows: Iterable[Model], model: type[Model], columns: tuple[str, ...], *, using: str) -> None:
-    connection = connections[using]
-    adapters = [_adapter(field, connection) for field in _fields(model, columns)]
-    steps = list(zip(columns, adapters, strict=True))
+def _write(
+    statement: str,
+    rows: Iterable[Model],
+    model: type[Model],
+    columns: tuple[str, ...],
+    *,
+    using: str,
+    as_arrays: bool = False,
+) -> None:
+    steps = _adapters(model, columns, using)
     values = [[adapt(getattr(row, column)) for column, adapt in steps] for row in rows]
     if not values:
         return
-    with connection.cursor() as cursor:
-        if _takes_arrays(using):
+    with connections[using].cursor() as cursor:
+        if as_arrays:
             cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+        elif len(values) == 1:
+            cursor.execute(statement, values[0])
         else:
             cursor.executemany(statement, values)
 
 
+@cache
+def _adapters(model: type[Model], columns: tuple[str, ...], using: str) -> list[tuple[str, Callable[[Any], Any]]]:
+    connection = connections[using]
+    return [(field.attname, _adapter(field, connection)) for field in _fields(model, columns)]
+
+
 def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[Field[Any, Any]]":
-    by_column = {field.column: field for field in model._meta.concrete_fields}
+    by_column = {field.attname: field for field in model._meta.concrete_fields}
     return [by_column[column] for column in columns]
 
 
@@ -105,8 +122,20 @@ def _as_it_is(value: Any) -> Any:
 
 
 @cache
+def _job_columns() -> tuple[str, ...]:
+    return tuple(field.attname for field in Job._meta.concrete_fields)
+
+
+@cache
+def _insert_from_arrays() -> str:
+    columns = _job_columns()
+    chosen = ", ".join(_read(Job, column) for column in columns)
+    return f"INSERT INTO {Job._meta.db_table} ({', '.join(columns)}) SELECT {chosen} FROM {_arrays(Job, columns)}"  # noqa: S608  (our own column names)
+
+
+@cache
 def _insert_statement() -> str:
-    columns = [field.attname for field in Job._meta.concrete_fields]
+    columns = _job_columns()
     return f"INSERT INTO {Job._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608  (our own column names)
 
 
