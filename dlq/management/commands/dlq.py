@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -14,10 +14,9 @@ from dlq.management import finding, showing
 from dlq.models import Operation, Triage, Verb
 from dlq.operations import Plan
 from jobs.domain.errors import NotThere, StateConflict, TallyError
-from jobs.management import people
+from jobs.management import moments, people
 from jobs.management.output import BadUsage, Found, write_json, write_table
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TRIAGE = {"acknowledge": triage.acknowledge, "resolve": triage.resolve, "reopen": triage.reopen}
 _FILTERS = ("task_type", "priority", "fingerprint", "since")
 
@@ -231,7 +230,7 @@ def _filter(options: dict[str, Any], *, resolution: str = "") -> filters.LetterF
     given: dict[str, Any] = {name: options.get(name) for name in _FILTERS}
     if given["fingerprint"]:
         given["fingerprint"] = finding.group(given["fingerprint"]).fingerprint
-    span = _span(given["since"])
+    span = moments.span(given["since"])
     if span is not None:
         given["since"] = timezone.now() - span
     return filters.read({**given, "resolution": resolution})
@@ -249,14 +248,8 @@ def _payload(options: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _until(text: str | None) -> datetime | None:
-    span = _span(text)
+    span = moments.span(text)
     return timezone.now() + span if span is not None else filters.read({"since": text}).since
-
-
-def _span(text: str | None) -> timedelta | None:
-    if not text or text[-1] not in _UNITS or not text[:-1].isdecimal() or len(text) > 6:
-        return None
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def _complain_of(operation: Operation, *, waited: bool) -> None:

@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
-from jobs.domain.errors import TallyError
 from jobs.management import people, sample_mix
-from jobs.management.output import BadUsage, Found
+from jobs.management.base import TallyCommand
 from jobs.management.sample_mix import Mix
 
 _TICK_SECONDS = 0.25
@@ -23,7 +21,7 @@ _SAY_EVERY_SECONDS = 5.0
 _BATCH_MAX = 500
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = (
         "Submit a steady mix of the sample jobs, so that there is something to look at: mails, payments, reports, now "
         "and then one that is delayed or dies. Ctrl-C ends it; what was submitted runs on."
@@ -57,10 +55,6 @@ class Command(BaseCommand):
         try:
             with _stop_signals() as stopping:
                 self._submit(mix, stopping, options)
-        except DatabaseError as error:
-            raise Found(f"SQL can't be reached ({error}): nothing is accepted. Is it migrated and running?") from None
-        except TallyError as error:
-            raise BadUsage(str(error)) from None
         finally:
             self._say(_summary(mix, seconds=time.monotonic() - began))
 

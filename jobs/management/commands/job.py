@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from jobs.management.output import Found, write_json, write_table
+from jobs.management import finding
+from jobs.management.base import TallyCommand
+from jobs.management.output import write_json, write_table
 from jobs.models import Action, Attempt, Job
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Show a job with its attempts and what was done to it. The start of an id is enough if it is unique."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -17,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        job = _find(options["id"])
+        job = finding.job(options["id"])
         if options["json"]:
             write_json(self, _document(job))
             return
@@ -33,19 +35,6 @@ class Command(BaseCommand):
         last = job.attempts.exclude(traceback="").last()
         if last is not None:
             self.stdout.write(f"\nAttempt {last.number}:\n{last.traceback}")
-
-
-def _find(text: str) -> Job:
-    prefix = text.lower().replace("-", "")
-    if not prefix or len(prefix) > 32 or not all(c in "0123456789abcdef" for c in prefix):
-        raise Found(f"{text!r} is no job id.")
-    low, high = prefix.ljust(32, "0"), prefix.ljust(32, "f")
-    found = list(Job.objects.filter(id__gte=low, id__lte=high).order_by("id")[:2])
-    if not found:
-        raise Found(f"There is no job {text}. `manage.py jobs` lists the newest.")
-    if len(found) > 1:
-        raise Found(f"Several jobs begin with {text}. Give more of the id.")
-    return found[0]
 
 
 def _facts(job: Job) -> list[tuple[str, object]]:
