@@ -7,7 +7,7 @@ from django.dispatch import receiver
 
 from dlq import burial, queries, retention
 from jobs.models import Job
-from jobs.signals import Buried, jobs_buried, pruning, sampling
+from jobs.signals import Buried, jobs_buried, prunable, pruning, sampling
 
 
 @receiver(jobs_buried)
@@ -26,5 +26,10 @@ def count_open_letters(sender: type, now: datetime, **_kwargs: Any) -> dict[str,
 
 
 @receiver(pruning)
-def prune_letters(sender: type[Job], now: datetime, before: datetime, **_kwargs: Any) -> None:
-    retention.prune(now, before=before)
+def prune_letters(sender: type[Job], now: datetime, size: int, **_kwargs: Any) -> int:
+    return retention.prune(now, size=size)
+
+
+@receiver(prunable)
+def count_prunable(sender: type[Job], now: datetime, **_kwargs: Any) -> dict[tuple[str, str], int]:
+    return retention.count(now)

@@ -7,12 +7,14 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from jobs import conf
+from jobs.domain import retention
+from jobs.domain.states import FINAL
 from jobs.intake import registry
 
 
 @register("taskqueue")
 def check_settings(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
-    return [*_check_times(), *_check_celery(), *_check_tasks()]
+    return [*_check_times(), *_check_retention(), *_check_celery(), *_check_tasks()]
 
 
 def _check_times() -> list[CheckMessage]:
@@ -43,6 +45,24 @@ def _check_times() -> list[CheckMessage]:
             )
         )
     return found
+
+
+def _check_retention() -> list[CheckMessage]:
+    settings = conf.current()
+    given = {
+        "KEEP_FINAL_SECONDS_OF": settings.KEEP_FINAL_SECONDS_OF,
+        "KEEP_BODIES_SECONDS_OF": settings.KEEP_BODIES_SECONDS_OF,
+    }
+    problems = [
+        f"{name}: {problem}."
+        for name, exceptions in given.items()
+        for key, seconds in exceptions.items()
+        if (problem := retention.problem_with(key, seconds, states=frozenset(FINAL)))
+    ]
+    return [
+        Error(problem, hint='As in {"low/succeeded": 86_400, "*/cancelled": 3_600}.', id="taskqueue.E008")
+        for problem in problems
+    ]
 
 
 def _check_celery() -> list[CheckMessage]:

@@ -1,6 +1,7 @@
 """The queue's own settings: defaults, units and meaning, overridden by `settings.TASKQUEUE`."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 
 from django.conf import settings
@@ -57,8 +58,14 @@ class Conf:
     LEADER_LEASE_SECONDS: float = 5.0
     CLAIM_KEPT_SECONDS: int = 300
     IDEMPOTENCY_KEPT_SECONDS: int = 86_400
+
+    # Retention. Exceptions are by "queue/state", either of which may be *, as in {"low/succeeded": 86_400}.
     PRUNE_SECONDS: float = 60.0
+    PRUNE_BATCH_SIZE: int = 500
     KEEP_FINAL_SECONDS: float = 30 * 86_400.0
+    KEEP_FINAL_SECONDS_OF: Mapping[str, float] = field(default_factory=dict)
+    KEEP_BODIES_SECONDS: float | None = None  # payloads, results and logs; None: as long as their jobs
+    KEEP_BODIES_SECONDS_OF: Mapping[str, float] = field(default_factory=dict)
 
     # Dead letters: operations on many, and who is told when a group of them changes its state (nobody).
     OPERATION_SECONDS: float = 0.2
@@ -93,7 +100,7 @@ class Conf:
 @cache
 def _read() -> Conf:
     given = dict(getattr(settings, "TASKQUEUE", {}))
-    known = {field.name for field in fields(Conf)}
+    known = {known.name for known in fields(Conf)}
     unknown = sorted(set(given) - known)
     if unknown:
         raise ImproperlyConfigured(

@@ -24,4 +24,7 @@ jobs_buried = Signal()
 jobs_ended = Signal()  # `jobs`: those that became final in this transaction and that something may follow
 sampling = Signal()  # `now`: whoever has numbers for the keeper's sample answers with a dict of them
 sampled = Signal()  # `pulse`: the keeper's statistics, once a second
-pruning = Signal()  # `now`, `before`: the apps above delete what is past its keeping time too
+pruning = (
+    Signal()
+)  # `now`, `size`: the apps above delete a batch of what is past its keeping time, and say how many jobs
+prunable = Signal()  # `now`: they say how many jobs that would be, by queue and state

@@ -100,6 +100,9 @@ class TaskShape(TaskSummary):
     payload = Redacted()
     args = Redacted(help_text="Arguments without a name.")
     result = Redacted()
+    bodies_dropped_at = serializers.DateTimeField(
+        source="stripped_at", allow_null=True, help_text="When retention let the payload and the result go."
+    )
     traceback = serializers.SerializerMethodField()
     attempts = AttemptShape(many=True)
     source = serializers.CharField()  # type: ignore[assignment]  # a field of that name

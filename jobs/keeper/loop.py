@@ -15,9 +15,10 @@ from redis.exceptions import RedisError
 
 from jobs import conf
 from jobs.broker import connections, journal
-from jobs.keeper import dispatcher, duties, pruner, republisher, sampler, withdrawer
+from jobs.keeper import dispatcher, duties, republisher, sampler, withdrawer
 from jobs.keeper.duties import Duty
 from jobs.keeper.leader import Leader
+from jobs.keeper.pruner import Pruner
 from jobs.keeper.recorder import Recorder
 from jobs.keeper.rescuer import Rescuer
 
@@ -33,6 +34,7 @@ class Keeper:
     recorder: Recorder = field(default_factory=Recorder)
     leader: Leader = field(default_factory=Leader)
     rescuer: Rescuer = field(default_factory=Rescuer)
+    pruner: Pruner = field(default_factory=Pruner)
     stopping: threading.Event = field(default_factory=threading.Event)
     _troubles: set[str] = field(default_factory=set)
 
@@ -56,7 +58,7 @@ class Keeper:
             Duty("rescue", self.rescuer.run_once, settings.DUTY_SECONDS),
             Duty("republish", republisher.republish, settings.DUTY_SECONDS),
             Duty("sample", sampler.sample, settings.DUTY_SECONDS),
-            Duty("prune", pruner.prune, settings.PRUNE_SECONDS),
+            Duty("prune", self.pruner.run_once, settings.DISPATCH_SECONDS),
             *duties.added(),
         ]
 

@@ -1,26 +1,161 @@
-"""Deletes what is past its keeping time, in small batches: final jobs (never dead ones), spent idempotency keys."""
+"""Deletes what is past its keeping time, in small batches: payloads and results first if so wished, then ended jobs.
 
+A dead job stays until a person has decided about it: the dead letters see to those. Spent keys and chords go too.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from jobs import conf, signals
+from jobs.domain import retention
 from jobs.domain.states import FINAL, State
 from jobs.lifecycle import pruning
-from jobs.models import Chord, IdempotencyKey, Job
+from jobs.models import Chord, IdempotencyKey, Job, Rollup
+from jobs.models.job import JobQuerySet
+from jobs.models.rollup import ALL_TIME
 
-_BATCH = 500
+OVER = tuple(sorted(FINAL - {State.DEAD}))
+
+Kind = tuple[str, str]  # queue, state
 
 
-def prune(now: datetime) -> int:
-    """One batch of each. Dead jobs stay until a person has decided about them: the dead letters see to those."""
+@dataclass(slots=True)
+class Pruned:
+    """`is_more`: a batch was full, so there may be others."""
+
+    jobs: int = 0
+    bodies: int = 0
+    keys: int = 0
+    chords: int = 0
+    is_more: bool = False
+
+
+@dataclass(slots=True)
+class Pruner:
+    """The leader's duty: a batch each time while there is more, else a look now and then."""
+
+    _due: float = field(default=float("-inf"), init=False)
+    _stripped_until: dict[Kind, datetime] = field(default_factory=dict, init=False)
+
+    def run_once(self, now: datetime) -> Pruned:
+        if time.monotonic() < self._due:
+            return Pruned()
+        done = prune(now, stripped_until=self._stripped_until)
+        if not done.is_more:
+            self._due = time.monotonic() + conf.current().PRUNE_SECONDS
+        return done
+
+
+def prune(now: datetime, *, stripped_until: dict[Kind, datetime] | None = None) -> Pruned:
+    """One batch of each. `stripped_until` is kept between calls: before that, bodies are gone already."""
+    size, done = conf.current().PRUNE_BATCH_SIZE, Pruned()
+    kinds = _kinds()
+    done.jobs = _delete_jobs(kinds, now=now, size=size)
+    done.bodies = _strip(kinds, {} if stripped_until is None else stripped_until, now=now, size=size)
+    done.keys = _delete(IdempotencyKey.objects.filter(created_at__lt=_spent(now)), size=size)
+    done.chords = _delete(Chord.objects.filter(submitted_at__lt=_usual_end(now)), size=size)
+    elsewhere = [count for _, count in signals.pruning.send(sender=Job, now=now, size=size)]
+    done.is_more = any(count >= size for count in (done.jobs, done.bodies, done.keys, done.chords, *elsewhere))
+    done.jobs += sum(elsewhere)
+    return done
+
+
+def preview(now: datetime) -> dict[Kind, tuple[int, int]]:
+    """By queue and state: how many jobs would go, and how many would lose their payload and result alone."""
+    found: dict[Kind, tuple[int, int]] = {}
+    for kind in _kinds():
+        rows = _over(kind, before=_row_end(kind, now=now)).count()
+        body_end = _body_end(kind, now=now)
+        bodies = _over(kind, before=body_end).filter(stripped_at__isnull=True).count() if body_end else 0
+        found[kind] = (rows, max(0, bodies - rows))
+    for _, counts in signals.prunable.send(sender=Job, now=now):
+        found.update({kind: (count, 0) for kind, count in counts.items()})
+    return {kind: counts for kind, counts in sorted(found.items()) if any(counts)}
+
+
+def end_of(queue: str, state: str, *, now: datetime) -> datetime:
+    """Jobs of this queue and state that ended before then are past their keeping time."""
     settings = conf.current()
-    old = now - timedelta(seconds=settings.KEEP_FINAL_SECONDS)
-    over = sorted(FINAL - {State.DEAD})
-    gone = Job.objects.filter(state__in=over, finished_at__lt=old)
-    deleted = pruning.prune(gone.order_by("id").values_list("id", flat=True)[:_BATCH], states=over)
-    spent = now - timedelta(seconds=settings.IDEMPOTENCY_KEPT_SECONDS)
-    keys = IdempotencyKey.objects.filter(created_at__lt=spent).values_list("id", flat=True)[:_BATCH]
-    IdempotencyKey.objects.filter(id__in=list(keys)).delete()
-    chords = Chord.objects.filter(submitted_at__lt=old).values_list("group_id", flat=True)[:_BATCH]
-    Chord.objects.filter(group_id__in=list(chords)).delete()
-    signals.pruning.send(sender=Job, now=now, before=old)
+    seconds = retention.keep_seconds(
+        queue, state, usual=settings.KEEP_FINAL_SECONDS, exceptions=settings.KEEP_FINAL_SECONDS_OF
+    )
+    return now - timedelta(seconds=seconds or 0.0)
+
+
+def queues() -> list[str]:
+    """All that ever had jobs, configured or not."""
+    known = Rollup.objects.filter(minute=ALL_TIME).order_by("queue").values_list("queue", flat=True).distinct()
+    return sorted({*known, *conf.current().QUEUES})
+
+
+def _kinds() -> list[Kind]:
+    return [(queue, state) for queue in queues() for state in OVER]
+
+
+def _delete_jobs(kinds: list[Kind], *, now: datetime, size: int) -> int:
+    deleted = 0
+    for kind in kinds:
+        gone = _over(kind, before=_row_end(kind, now=now)).order_by("finished_at").values_list("id", flat=True)
+        deleted += pruning.prune(gone[: size - deleted], states=[kind[1]])
+        if deleted >= size:
+            break
     return deleted
+
+
+def _strip(kinds: list[Kind], until: dict[Kind, datetime], *, now: datetime, size: int) -> int:
+    stripped = 0
+    for kind, end in _with_body_ends(kinds, now=now):
+        rows = _over(kind, before=end).filter(stripped_at__isnull=True)
+        if kind in until:
+            rows = rows.filter(finished_at__gte=until[kind])
+        found = list(rows.order_by("finished_at").values_list("id", "finished_at")[: size - stripped])
+        pruning.strip([job_id for job_id, _ in found], at=now)
+        stripped += len(found)
+        if stripped >= size:
+            until[kind] = found[-1][1]
+            break
+        until[kind] = end
+    return stripped
+
+
+def _with_body_ends(kinds: list[Kind], *, now: datetime) -> Iterator[tuple[Kind, datetime]]:
+    for kind in kinds:
+        end = _body_end(kind, now=now)
+        if end is not None:
+            yield kind, end
+
+
+def _over(kind: Kind, *, before: datetime) -> JobQuerySet:
+    """Members of a chord stay until its body is submitted: they are counted, and it is given their results."""
+    queue, state = kind
+    found: JobQuerySet = Job.objects.filter(queue=queue, state=state, finished_at__lt=before)
+    return found.exclude(chord_id__in=Chord.objects.filter(submitted_at__isnull=True).values("group_id"))
+
+
+def _delete(rows: Any, *, size: int) -> int:
+    keys = list(rows.values_list("pk", flat=True)[:size])
+    rows.model.objects.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+def _row_end(kind: Kind, *, now: datetime) -> datetime:
+    return end_of(*kind, now=now)
+
+
+def _body_end(kind: Kind, *, now: datetime) -> datetime | None:
+    settings = conf.current()
+    seconds = retention.keep_seconds(
+        *kind, usual=settings.KEEP_BODIES_SECONDS, exceptions=settings.KEEP_BODIES_SECONDS_OF
+    )
+    return None if seconds is None else now - timedelta(seconds=seconds)
+
+
+def _usual_end(now: datetime) -> datetime:
+    return now - timedelta(seconds=conf.current().KEEP_FINAL_SECONDS)
+
+
+def _spent(now: datetime) -> datetime:
+    return now - timedelta(seconds=conf.current().IDEMPOTENCY_KEPT_SECONDS)

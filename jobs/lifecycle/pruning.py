@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -27,8 +28,20 @@ def prune(ids: Iterable[UUID], *, states: Iterable[str]) -> int:
         if not gone:
             return 0
         rollups.add(_count(gone, using=using), using=using)
+        Attempt.objects.using(using).filter(
+            job_id__in=gone
+        ).delete()  # in one statement; the jobs' delete would read them
         Job.objects.using(using).filter(id__in=gone).delete()
     return len(gone)
+
+
+def strip(ids: list[UUID], *, at: datetime) -> None:
+    """Let payloads, results, logs and tracebacks go; what is left says when, and everything that is counted."""
+    using = database()
+    with transaction.atomic(using=using):
+        Attempt.objects.using(using).filter(job_id__in=ids).update(log="", traceback="", causes=[])
+        jobs = Job.objects.using(using).filter(id__in=ids)
+        jobs.update(args=[], payload={}, result=None, options={}, follows=None, stripped_at=at)
 
 
 def _count(ids: list[UUID], *, using: str) -> dict[Key, Tally]:

@@ -82,6 +82,9 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     result = models.JSONField(null=True, blank=True)
+    stripped_at = models.DateTimeField(
+        null=True, blank=True, help_text="When retention let the payload and the result go."
+    )
     error_type = models.CharField(max_length=255, blank=True, default="")
     error = models.TextField(blank=True, default="")
     progress_percent = models.FloatField(null=True, blank=True)
@@ -144,6 +147,9 @@ class Job(models.Model):
                 fields=["cancel_requested_at"],
                 name="job_flagged",
                 condition=~_IS_FINAL & Q(cancel_requested_at__isnull=False),
+            ),
+            models.Index(
+                fields=["queue", "state", "finished_at"], name="job_over", condition=Q(finished_at__isnull=False)
             ),
             models.Index(fields=["state", "-id"], name="job_state_newest"),
             models.Index(fields=["task", "-id"], name="job_task_newest"),

@@ -10,7 +10,6 @@ import time
 from tests.support.process import ROOT
 from tests.support.story import Story
 
-
 LEFT_THE_SCREEN = "\x1b[?1049l"
 
 

@@ -47,8 +47,8 @@ def _facts(job: Job) -> list[tuple[str, object]]:
         ("created", job.created_at),
         ("run at", job.run_at or "–"),
         ("finished", job.finished_at or "–"),
-        ("payload", json.dumps(job.payload, ensure_ascii=False)),
-        ("result", json.dumps(job.result, ensure_ascii=False)),
+        ("payload", _body(job, job.payload)),
+        ("result", _body(job, job.result)),
     ]
     if job.args:
         facts.append(("args", json.dumps(job.args, ensure_ascii=False)))
@@ -57,6 +57,12 @@ def _facts(job: Job) -> list[tuple[str, object]]:
     if job.progress_percent is not None or job.progress_message:
         facts.append(("progress", f"{job.progress_percent or 0:g} % {job.progress_message}"))
     return facts
+
+
+def _body(job: Job, value: object) -> str:
+    if job.stripped_at is not None:
+        return f"let go by retention on {job.stripped_at:%Y-%m-%d}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _attempt_row(attempt: Attempt) -> list[object]:

@@ -35,7 +35,7 @@ def run_some(count: int) -> list[Job]:
 def test_pruned_jobs_are_still_counted() -> None:
     run_some(3)
     later = timezone.now() + timedelta(seconds=conf.current().KEEP_FINAL_SECONDS + 60)
-    assert pruner.prune(later) == 3
+    assert pruner.prune(later).jobs == 3
     assert not Job.objects.exists()
     [row] = Rollup.objects.filter(minute=ALL_TIME)
     assert (row.counts["succeeded"], row.counts["pruned_succeeded"], row.counts["pruned_started"]) == (3, 3, 3)
