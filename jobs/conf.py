@@ -56,6 +56,7 @@ class Conf:
     RESCUE_AFTER_SECONDS: float = 8.0
     RESCUE_UNLISTED_BEATS: int = 2
     LEADER_LEASE_SECONDS: float = 5.0
+    ACCOUNT_SECONDS: float = 30.0
     CLAIM_KEPT_SECONDS: int = 300
     IDEMPOTENCY_KEPT_SECONDS: int = 86_400
 

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from dashboard.views.metrics import Metrics
 from jobs.api.schema import docs
 from jobs.api.submissions import SubmitShort
 from jobs.api.urls import both
@@ -14,6 +15,7 @@ admin.autodiscover()
 urlpatterns = [
     *both("healthz", health.healthz, name="healthz"),
     *both("readyz", health.readyz, name="readyz"),
+    *both("metrics", Metrics.as_view(), name="metrics"),
     *both("docs", docs, name="docs"),
     path("admin/", admin.site.urls),
     path("api/", include("jobs.api.urls")),

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from jobs.doctor import accounting
+from jobs.keeper import duties
 from jobs.keeper.loop import Keeper
 
 
@@ -14,6 +16,7 @@ class Command(BaseCommand):
     help = "Record the journal, publish what is due, rescue what was lost. Run at least one; several share the work."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        duties.add(accounting.make)
         keeper = Keeper()
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
