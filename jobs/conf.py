@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
+from importlib import metadata
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -68,6 +69,9 @@ class Conf:
     KEEP_BODIES_SECONDS: float | None = None  # payloads, results and logs; None: as long as their jobs
     KEEP_BODIES_SECONDS_OF: Mapping[str, float] = field(default_factory=dict)
 
+    # What runs here, as a revision or a version. Workers that run another are marked, open pages ask to be reloaded.
+    RELEASE: str = ""
+
     # Dead letters: operations on many, and who is told when a group of them changes its state (nobody).
     OPERATION_SECONDS: float = 0.2
     OPERATION_RATE_PER_SECOND: float = 100.0
@@ -97,6 +101,15 @@ class Conf:
     SOCKETS_PER_USER: int = 300
     SOCKET_RECHECK_SECONDS: float = 60.0
 
+    # From where on a number on the dashboard is amber, and from where on red.
+    WAIT_WARN_SECONDS: float = 60.0
+    WAIT_ALARM_SECONDS: float = 600.0
+    FAILURE_WARN_PERCENT: float = 5.0
+    FAILURE_ALARM_PERCENT: float = 25.0
+    LAG_WARN_SECONDS: float = 5.0
+    OVERDUE_WARN_SECONDS: float = 60.0
+    SKEW_WARN_SECONDS: float = 2.0
+
 
 @cache
 def _read() -> Conf:
@@ -114,6 +127,19 @@ def _read() -> Conf:
 
 def current() -> Conf:
     return _read()
+
+
+def release() -> str:
+    """What runs here: the revision that was deployed, else the version that is installed."""
+    return current().RELEASE or _installed_version()
+
+
+@cache
+def _installed_version() -> str:
+    try:
+        return metadata.version("tally")
+    except metadata.PackageNotFoundError:
+        return "development"
 
 
 def forget() -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import environ as django_environ
 from django.core.exceptions import ImproperlyConfigured
 
+from taskqueue_project import revision
 from taskqueue_project.localstack import private, redis, stackfile
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,8 @@ class Environment:
     """This process is a part of the embedded stack; only such a web process may trust its loopback peers."""
     web_url: str | None
     """Where the embedded stack that this process belongs to, or found, serves HTTP."""
+    release: str
+    """What is deployed; empty: the version that is installed."""
     retry_time_scale: float
     demo_time_scale: float
     demo_failure_scale: float
@@ -81,6 +84,7 @@ def load(environ: Mapping[str, str], *, checkout: Path = CHECKOUT) -> Environmen
         embedded=embedded,
         started_by_up=_flag(told, "TALLY_EMBEDDED", default=False),
         web_url=values.get("TALLY_WEB_URL"),
+        release=values.get("TALLY_RELEASE") or revision.of(checkout),
         retry_time_scale=_scale(values, "TALLY_RETRY_TIME_SCALE"),
         demo_time_scale=_scale(values, "TALLY_DEMO_TIME_SCALE"),
         demo_failure_scale=_scale(values, "TALLY_DEMO_FAILURE_SCALE"),

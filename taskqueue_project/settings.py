@@ -113,6 +113,7 @@ TASKQUEUE = {
     "JOURNAL_URL": JOURNAL_URL,
     # Only what `up` started, and only in debug, takes loopback peers for the local developer.
     "TRUST_LOOPBACK": ENV.started_by_up and ENV.debug,
+    "RELEASE": ENV.release,
     "RETRY_TIME_SCALE": ENV.retry_time_scale,
     "DEMO_TIME_SCALE": ENV.demo_time_scale,
     "DEMO_FAILURE_SCALE": ENV.demo_failure_scale,

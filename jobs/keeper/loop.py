@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from jobs import conf
 from jobs.broker import connections, journal
-from jobs.keeper import dispatcher, duties, republisher, sampler, withdrawer
+from jobs.keeper import dispatcher, duties, releases, republisher, sampler, withdrawer
 from jobs.keeper.duties import Duty
 from jobs.keeper.leader import Leader
 from jobs.keeper.pruner import Pruner
@@ -58,6 +58,7 @@ class Keeper:
             Duty("rescue", self.rescuer.run_once, settings.DUTY_SECONDS),
             Duty("republish", republisher.republish, settings.DUTY_SECONDS),
             Duty("sample", sampler.sample, settings.DUTY_SECONDS),
+            Duty("mark the release", releases.mark, settings.PRUNE_SECONDS),
             Duty("prune", self.pruner.run_once, settings.DISPATCH_SECONDS),
             *duties.added(),
         ]
