@@ -1,7 +1,7 @@
 """What each worker says of itself every beat: that it lives, and which attempts it runs."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 import redis
@@ -23,6 +23,8 @@ class Beat:
     started_ms: int
     rss_bytes: int
     running: tuple[tuple[str, int, str], ...]  # (job id, attempt, task)
+    host_ms: int | None = None  # the worker's own clock at this beat; None: an older worker, which doesn't say
+    is_quiet: bool = False  # told to take nothing new
 
     @property
     def claims(self) -> frozenset[tuple[str, int]]:
@@ -53,8 +55,12 @@ def live(client: redis.Redis, *, within_seconds: float) -> list[Beat]:
     return sorted((b for b in beats if now_ms - b.at_ms <= within_seconds * 1000), key=lambda beat: beat.name)
 
 
+_FIELDS = frozenset(field.name for field in fields(Beat))
+
+
 def _read(text: str) -> Beat:
-    given = json.loads(text)
+    """In a rolling deploy beats of newer workers say more, and those of older ones less."""
+    given = {name: value for name, value in json.loads(text).items() if name in _FIELDS}
     given["queues"] = tuple(given["queues"])
     given["running"] = tuple((job_id, attempt, task) for job_id, attempt, task in given["running"])
     return Beat(**given)

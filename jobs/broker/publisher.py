@@ -115,7 +115,7 @@ def _take() -> _Line:
             line = _idle.pop()
             if line.owner == os.getpid():
                 return line
-    connection = _connect(current_app._get_current_object())
+    connection = connect(current_app._get_current_object())
     # Not .channel(): kombu would try twice there, with two seconds between.
     return _Line(connection, Producer(connection.default_channel, auto_declare=False), os.getpid())
 
@@ -127,7 +127,8 @@ def _put_back(line: _Line) -> None:
         _hang_up(line)
 
 
-def _connect(app: Celery) -> Connection:
+def connect(app: Celery) -> Connection:
+    """To the broker; a failure is quick and is not tried again."""
     timeout = conf.current().PUBLISH_TIMEOUT_SECONDS
     options: dict[str, Any] = {
         **(app.conf.broker_transport_options or {}),

@@ -6,7 +6,6 @@ import resource
 import socket
 import threading
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from jobs import conf
@@ -97,15 +96,10 @@ class Heart(threading.Thread):
             pid=os.getpid(),
             queues=tuple(sorted(pausing.asked_for)),
             concurrency=self.worker.concurrency,
-            version=_version(),
+            version=conf.release(),
             started_ms=self.started_ms,
             rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             running=tuple((e.delivery.job_id, e.delivery.attempt, e.task) for e in running),
+            host_ms=int(time.time() * 1000),
+            is_quiet=pausing.is_quiet(),
         )
-
-
-def _version() -> str:
-    try:
-        return version("tally")
-    except PackageNotFoundError:
-        return "development"

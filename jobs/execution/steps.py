@@ -17,6 +17,7 @@ from jobs import conf
 from jobs.broker import connections, heartbeats
 from jobs.domain.states import Outcome
 from jobs.execution import endings, identity, pausing, roster, strangers
+from jobs.execution import orders as _orders  # noqa: F401  (Celery knows commands once they are imported)
 from jobs.execution.heart import Heart
 from jobs.execution.stopping import Listener
 
