@@ -112,7 +112,7 @@ class Feed:
 
     def _put(self, frame: dict[str, Any]) -> None:
         self._seq = max(self._seq + 1, frame["seq"])
-        self._frame = {**frame, "seq": self._seq}
+        self._frame = {**frame, "seq": self._seq, "version": conf.release()}
 
     def _is_fresh(self) -> bool:
         return time.monotonic() - self._sampled_at < conf.current().SAMPLE_STALE_SECONDS

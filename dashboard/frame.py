@@ -1,7 +1,6 @@
 """What every page shares: the navigation with its counts, what is paused, how fresh the numbers are, the preferences."""
 
 from datetime import datetime
-from importlib import metadata
 from typing import Any
 
 from django.conf import settings
@@ -17,8 +16,13 @@ from jobs.keeper import sampler
 from jobs.models import Queue
 
 NOBODY = Actor("", permissions=frozenset())
-THEMES, DENSITIES, KEYS, ZONES = ("auto", "light", "dark"), ("comfortable", "compact"), ("on", "off"), ("utc", "local")
-PREFERENCES = {"theme": THEMES, "density": DENSITIES, "keys": KEYS, "zone": ZONES}
+PREFERENCES = {
+    "theme": ("auto", "light", "dark"),
+    "density": ("comfortable", "compact"),
+    "keys": ("on", "off"),
+    "zone": ("utc", "local"),
+    "interval": ("2", "5", "15", "60"),
+}
 PERMISSIONS = {
     "payload": "jobs.view_payload",
     "action": "jobs.view_action",
@@ -86,7 +90,7 @@ def _everywhere(request: HttpRequest, section: str) -> dict[str, Any]:
         "is_stale": sample is None or _age(sample, now=now) > conf.current().SAMPLE_STALE_SECONDS,
         "paused_queues": _paused() if actor is not NOBODY else [],
         "environment": getattr(getattr(settings, "ENV", None), "environment_name", ""),
-        "version": _version(),
+        "version": conf.release(),
         "preferences": {name: preference(request, name) for name in PREFERENCES},
         "request_id": getattr(request, "request_id", ""),
     }
@@ -108,10 +112,3 @@ def _role(actor: Actor) -> str:
     if actor.may("jobs.purge_queue"):
         return "Admin"
     return "Operator" if actor.may("jobs.cancel_job") else "Viewer"
-
-
-def _version() -> str:
-    try:
-        return metadata.version("tally")
-    except metadata.PackageNotFoundError:
-        return "development"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views import actions, failures, jobs, overview, queues, records, session, submit
+from dashboard.views import actions, failures, jobs, overview, queues, records, session, socket, submit
 
 app_name = "dashboard"
 urlpatterns = [
@@ -36,6 +36,8 @@ urlpatterns = [
     path("audit/", records.show_audit, name="audit"),
     path("about/", records.show_about, name="about"),
     path("preferences/", actions.prefer, name="prefer"),
+    path("ws/stats/", socket.refuse_http),
+    path("ws/stats", socket.refuse_http, name="socket"),
     path("login/", session.LogIn.as_view(), name="login"),
     path("logout/", session.LogOut.as_view(), name="logout"),
 ]

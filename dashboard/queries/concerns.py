@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.queries import workers
+from dashboard.queries import overdue, workers
 from dashboard.queries.workers import Pool
 from dlq.models import Group, Triage
+from jobs import conf
 from jobs.domain.actors import Actor
 
 GROUPS_SHOWN = 5
-OLDEST_WARN_SECONDS, OLDEST_ALARM_SECONDS = 60.0, 600.0
-FAILING_WARN_PERCENT, FAILING_ALARM_PERCENT = 5.0, 25.0
-LAG_WARN_SECONDS = 5.0
+SCHEDULES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,12 @@ class Concern:
     since: datetime | None = None
 
 
-def find(sample: dict[str, Any], *, actor: Actor, is_silent: bool, pool: Pool) -> list[Concern]:
+def find(sample: dict[str, Any], *, actor: Actor, is_silent: bool, pool: Pool, now: datetime) -> list[Concern]:
     """The worst first."""
     found = [*_parts(sample, is_silent=is_silent, pool=pool)]
     for queue in sample["queues"]:
         found.extend(_queue_concerns(queue, pool))
+    found.extend(_schedule_concerns(now))
     undecided = Group.objects.needing_attention().order_by("-last_seen")[:GROUPS_SHOWN]
     found.extend(_group_concern(group, shows_text=actor.may("jobs.view_payload")) for group in undecided)
     return sorted(found, key=lambda concern: concern.level != "alarm")
@@ -47,7 +47,7 @@ def _parts(sample: dict[str, Any], *, is_silent: bool, pool: Pool) -> list[Conce
         text = "The keeper is silent: nothing is recorded and nothing falls due."
         found.append(Concern("alarm", text, "dashboard:about"))
     lag = sample.get("journal_lag_seconds", 0)
-    if lag > LAG_WARN_SECONDS:
+    if lag > conf.current().LAG_WARN_SECONDS:
         text = f"The journal is {lag:.0f} s behind: what ended is shown late."
         found.append(Concern("warn", text, "dashboard:about"))
     count = len(pool.orphans)
@@ -73,12 +73,42 @@ def _queue_concerns(queue: dict[str, Any], pool: Pool) -> list[Concern]:
     if pool.is_known and not workers.serving(name, pool.workers):
         level = "alarm" if waiting else "warn"
         return [Concern(level, f"No worker takes from {name}; {waiting} wait.", "dashboard:queue", name)]
-    level = level_of(oldest, OLDEST_WARN_SECONDS, OLDEST_ALARM_SECONDS)
+    level = waiting_level(oldest)
     return (
         [Concern(level, f"The oldest job in {name} has waited {oldest:.0f} s.", "dashboard:queue", name)]
         if level
         else []
     )
+
+
+def _schedule_concerns(now: datetime) -> list[Concern]:
+    late = overdue.find(now=now)
+    found = [
+        Concern(
+            "warn",
+            f"The schedule {one.name} is overdue by {_rounded(one.seconds)}: is beat running?",
+            "dashboard:schedules",
+        )
+        for one in late[:SCHEDULES_SHOWN]
+    ]
+    if len(late) > SCHEDULES_SHOWN:
+        text = f"{len(late) - SCHEDULES_SHOWN} more schedules are overdue."
+        found.append(Concern("warn", text, "dashboard:schedules"))
+    return found
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def waiting_level(oldest_seconds: float) -> str:
+    settings = conf.current()
+    return level_of(oldest_seconds, settings.WAIT_WARN_SECONDS, settings.WAIT_ALARM_SECONDS)
+
+
+def failing_level(percent: float | None) -> str:
+    settings = conf.current()
+    return level_of(percent, settings.FAILURE_WARN_PERCENT, settings.FAILURE_ALARM_PERCENT)
 
 
 def level_of(value: float | None, warn: float, alarm: float) -> str:

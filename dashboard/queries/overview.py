@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.queries import concerns, series, workers
+from dashboard.queries import concerns, series, summaries, windows, workers
 from dashboard.queries.concerns import Concern
 from dashboard.queries.series import Series
+from dashboard.queries.windows import Window
 from dashboard.queries.workers import Pool
 from jobs.domain.actors import Actor
 from jobs.keeper import sampler
@@ -30,6 +31,7 @@ class Tile:
     query: str = ""
     note: str = ""
     delta: float | None = None
+    since: str = "5 min ago"
     level: str = ""
     spark: Sequence[float | None] = ()
 
@@ -47,26 +49,34 @@ class Overview:
     concerns: list[Concern]
     events: list[Event]
     series: Series
+    summaries: dict[str, str]
     queues: list[dict[str, Any]]
     is_empty: bool
     pool: Pool
 
 
-def read(*, actor: Actor, sample: dict[str, Any] | None, range_name: str, now: datetime) -> Overview:
+def read(*, actor: Actor, sample: dict[str, Any] | None, window: Window, now: datetime) -> Overview:
     pool = workers.read()
     is_silent = sample is None
     sample = sample or _counted(now=now)
-    history = series.read(range_name, now=now)
+    shown = series.read(window, now=now)
+    recent = shown if window.name == windows.USUAL else _recent(now)
     events = feed(actor)
     return Overview(
-        tiles=_tiles(sample, history),
-        concerns=concerns.find(sample, actor=actor, is_silent=is_silent, pool=pool),
+        tiles=_tiles(sample, recent),
+        concerns=concerns.find(sample, actor=actor, is_silent=is_silent, pool=pool, now=now),
         events=events,
-        series=history,
+        series=shown,
+        summaries=summaries.of(shown),
         queues=sample["queues"],
         is_empty=not events and not Job.objects.exists(),
         pool=pool,
     )
+
+
+def _recent(now: datetime) -> Series:
+    """What the tiles draw, whatever the charts show."""
+    return series.read(windows.of_range(windows.USUAL, now=now), now=now, marks=False)
 
 
 def feed(actor: Actor) -> list[Event]:
@@ -121,24 +131,24 @@ def _tiles(sample: dict[str, Any], history: Series) -> list[Tile]:
     ended = [_sum(columns) for columns in zip(history.succeeded, history.retried, history.dead, strict=True)]
     failed = [_share(columns) for columns in zip(history.succeeded, history.retried, history.dead, strict=True)]
     undecided = sample.get("groups_undecided", 0)
+    died = _ended(history.dead[-SPARK_POINTS:], step=history.step)
     return [
         Tile("running", "Running", sample["active_tasks"], "count", "active_tasks", "dashboard:jobs", "state:running",
-             f"of {sample.get('capacity', 0)} places", spark=_tail(history.running)),
+             f"of {sample.get('capacity', 0)} places", delta=_change(history.running), spark=_tail(history.running)),
         Tile("waiting", "Waiting", waiting, "count", "waiting", "dashboard:jobs", "state:queued",
              f"{sample.get('scheduled', 0)} scheduled, {sample.get('retrying', 0)} retrying",
              delta=_change(history.total_waiting), spark=_tail(history.total_waiting)),
         Tile("oldest", "Oldest waiting", oldest, "age", "oldest_seconds", "dashboard:jobs", "state:queued sort:oldest",
-             "for a free worker",
-             level=concerns.level_of(oldest, concerns.OLDEST_WARN_SECONDS, concerns.OLDEST_ALARM_SECONDS), spark=_tail(history.age)),
+             "for a free worker", delta=_change(history.age), level=concerns.waiting_level(oldest), spark=_tail(history.age)),
         Tile("rate", "Ended per minute", rate, "rate", "rates.ended_per_minute", "dashboard:jobs", "state:succeeded",
              "attempts, last minute", delta=rate - before if rate is not None and before is not None else None,
-             spark=_tail(ended)),
+             since="the minute before", spark=_tail(ended)),
         Tile("failing", "Failing", failing, "percent", "rates.failure_percent", "dashboard:failures", "",
-             "of attempts, 5 minutes", level=concerns.level_of(failing, concerns.FAILING_WARN_PERCENT, concerns.FAILING_ALARM_PERCENT),
-             spark=_tail(failed)),
+             "of attempts, 5 minutes", delta=_change_of_share(history), since="the 5 min before",
+             level=concerns.failing_level(failing), spark=_tail(failed)),
         Tile("dead", "Dead", sample.get("dead_letters_open", 0), "count", "dead_letters_open", "dashboard:dead", "",
-             f"{undecided} undecided group{'' if undecided == 1 else 's'}", level="warn" if undecided else "",
-             spark=_tail(history.dead)),
+             f"{undecided} undecided group{'' if undecided == 1 else 's'}", delta=died or None, since="5 min ago, newly dead",
+             level="warn" if undecided else "", spark=_tail(history.dead)),
     ]  # fmt: skip
 
 
@@ -155,6 +165,19 @@ def _share(values: Sequence[float | None]) -> float | None:
     return 100 * (total - (values[0] or 0)) / total if total else None
 
 
+def _ended(per_minute: Sequence[float | None], *, step: int) -> float:
+    return float(round(sum(rate for rate in per_minute if rate is not None) * step / 60))
+
+
 def _change(column: Sequence[float | None]) -> float | None:
-    known = [value for value in column if value is not None]
-    return known[-1] - known[max(0, len(known) - 13)] if len(known) > 1 else None
+    """Of a gauge, over the stretch that the sparkline shows."""
+    known = [value for value in column[-SPARK_POINTS:] if value is not None]
+    return known[-1] - known[0] if len(known) > 1 else None
+
+
+def _change_of_share(history: Series) -> float | None:
+    """Of what failed among what ended: these five minutes against the five before, in points."""
+    columns = (history.succeeded, history.retried, history.dead)
+    now = _share([_sum(column[-SPARK_POINTS:]) for column in columns])
+    before = _share([_sum(column[-2 * SPARK_POINTS : -SPARK_POINTS]) for column in columns])
+    return now - before if now is not None and before is not None else None

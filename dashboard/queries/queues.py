@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboard.queries import series, workers
+from dashboard.queries import series, windows, workers
 from dashboard.queries.series import Series
 from dashboard.queries.workers import Pool, Worker
 from jobs import conf
@@ -58,9 +58,10 @@ def read(*, sample: dict[str, Any] | None, now: datetime, only: str = "") -> lis
     rows = {row.name: row for row in Queue.objects.all()}
     paused = {name for name, row in rows.items() if row.paused_at}
     pulses = sample["queues"] if sample else [_as_pulse(q) for q in sampler.count_queues(now=now, paused=paused)]
+    recent = windows.of_range(windows.USUAL, now=now)
     pool, history = (
         workers.read(),
-        {q["name"]: series.read("15m", now=now, queue=q["name"], marks=False) for q in pulses},
+        {q["name"]: series.read(recent, now=now, queue=q["name"], marks=False) for q in pulses},
     )
     return [
         _row(pulse, rows.get(pulse["name"]), pool, history[pulse["name"]])

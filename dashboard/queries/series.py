@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from django.db.models import Q
+
+from dashboard.queries.windows import Window
 from jobs.broker import connections
 from jobs.keeper import history
 from jobs.keeper.history import Point
@@ -13,24 +16,21 @@ from jobs.lifecycle.rollups import BOUNDS
 from jobs.models import Action
 from jobs.models.ids import lowest_at
 
-# Range → seconds between two points, seconds in all.
-RANGES: dict[str, tuple[int, int]] = {
-    "15m": (5, 900),
-    "1h": (15, 3_600),
-    "6h": (60, 21_600),
-    "24h": (300, 86_400),
-    "7d": (1_800, 604_800),
-}
 QUEUES_SHOWN = 7
-MARKED_VERBS = ("pause", "resume", "purge", "requeue", "discard")
+MARKED_VERBS = ("pause", "resume", "purge", "requeue", "discard", "release", "quiet", "wake", "shutdown")
+MARKS_SHOWN = 20
 _GAP = 2.5  # steps without a point: nobody was counting
 
 
 @dataclass(slots=True)
 class Series:
-    """Equally long columns; None is a gap."""
+    """Equally long columns; None is a gap. `partial`: the newest bucket is not over yet."""
 
     step: int
+    now: float = 0.0
+    until: float | None = None
+    span: float = 0.0
+    partial: bool = False
     at: list[float] = field(default_factory=list)
     succeeded: list[float | None] = field(default_factory=list)
     retried: list[float | None] = field(default_factory=list)
@@ -53,17 +53,29 @@ class Series:
         ]
 
 
-def read(range_name: str, *, now: datetime, queue: str = "", marks: bool = True) -> Series:
-    step, seconds = RANGES.get(range_name, RANGES["15m"])
-    since = now - timedelta(seconds=seconds)
-    try:
-        points = history.read(connections.hasty(), step=step, since=since.timestamp())
-    except connections.Unavailable:
-        points = []
-    series = build(points, step=step, queue=queue)
+def read(window: Window, *, now: datetime, queue: str = "", marks: bool = True) -> Series:
+    points, newest = _points(window)
+    series = build([*points, *newest], step=window.step, queue=queue)
+    series.partial = bool(newest and series.at)
+    series.now, series.until = now.timestamp(), window.until.timestamp() if window.until else None
+    series.span = window.span_seconds(now=now)
     if marks:
-        series.marks = find_marks(since=since, queue=queue)
+        series.marks = find_marks(window, queue=queue)
     return series
+
+
+def _points(window: Window) -> tuple[list[Point], list[Point]]:
+    """Those of the window's ring, and the newest pulse, when that is in a bucket which is not over yet."""
+    try:
+        client = connections.hasty()
+        points = history.read(client, step=window.step, since=window.since.timestamp())
+        newest = history.newest(client) if points and window.until is None else None
+    except connections.Unavailable:
+        return [], []
+    if window.until is not None:
+        points = [point for point in points if point.at <= window.until.timestamp()]
+    is_later = newest is not None and newest.at - points[-1].at > history.FINEST
+    return points, [newest] if newest is not None and is_later else []
 
 
 def build(points: Sequence[Point], *, step: int, queue: str = "") -> Series:
@@ -80,15 +92,20 @@ def build(points: Sequence[Point], *, step: int, queue: str = "") -> Series:
     return series
 
 
-def find_marks(*, since: datetime, queue: str = "") -> list[dict[str, Any]]:
-    """What people did to queues and groups in that time, newest first."""
-    done = Action.objects.filter(id__gte=lowest_at(since), verb__in=MARKED_VERBS).exclude(object__startswith="job:")
+def find_marks(window: Window, *, queue: str = "") -> list[dict[str, Any]]:
+    """What people did to queues, groups and workers in that time, and what was released, newest first."""
+    done = Action.objects.filter(id__gte=lowest_at(window.since), verb__in=MARKED_VERBS)
+    done = done.exclude(object__startswith="job:")
+    if window.until is not None:
+        done = done.filter(id__lt=lowest_at(window.until))
     if queue:
-        done = done.filter(object=f"queue:{queue}")
-    return [
-        {"at": action.at.timestamp(), "text": f"{action.verb} {action.object.partition(':')[2][:24]} by {action.actor}"}
-        for action in done.order_by("-id")[:20]
-    ]
+        done = done.filter(Q(object=f"queue:{queue}") | Q(verb="release"))
+    return [_mark(action) for action in done.order_by("-id")[:MARKS_SHOWN]]
+
+
+def _mark(action: Action) -> dict[str, Any]:
+    label = f"{action.verb} {action.object.partition(':')[2][:24]}"
+    return {"at": action.at.timestamp(), "label": label, "text": f"{label} by {action.actor}"}
 
 
 def percentile(histogram: Mapping[str, int], share: float) -> float | None:

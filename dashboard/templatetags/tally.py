@@ -252,6 +252,21 @@ def signed(number: float) -> str:
     return f"{'+' if number > 0 else '−'}{count(abs(number))}" if abs(number) >= 1 else "±0"
 
 
+@register.simple_tag
+def change(number: float, form: str) -> str:
+    """How a value moved, with its sign, written as the value is."""
+    if form == "count":
+        return signed(number)
+    text = shown(abs(number), form)
+    return "±0" if text in ("0", "0.0", "0 s", "0\u2009%", "0.0\u2009%") else f"{'+' if number > 0 else '−'}{text}"
+
+
+@register.filter
+def mark_time(mark: dict[str, Any]) -> SafeString:
+    """When something was done that a chart marks."""
+    return when(datetime.fromtimestamp(mark["at"], UTC), "at")
+
+
 @register.filter
 def linked(obj: str) -> SafeString | str:
     """An action's object, `kind:id`, as a link where there is a page for it."""

@@ -1,14 +1,13 @@
 """The queues and the workers."""
 
-from dataclasses import asdict
-
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard import frame
 from dashboard.access import PageRequest, page
-from dashboard.queries import joblist, queues, series, workers
+from dashboard.queries import joblist, queues, series, summaries, windows, workers
+from dashboard.views.overview import charts
 
 
 @require_safe
@@ -24,15 +23,15 @@ def show_queue(request: PageRequest, name: str) -> HttpResponse:
     if not queues.is_known(name):
         raise Http404(f"There is no queue {name}.")
     now = timezone.now()
-    range_name = request.GET.get("range", "15m")
+    window = windows.read(request.GET, now=now)
+    shown = series.read(window, now=now, queue=name)
     context = {
+        **charts(request, window, shown),
+        "summaries": {"backlog": summaries.backlog(shown)},
         "row": queues.read(sample=frame.read_sample(), now=now, only=name)[0],
         "mix": queues.mix_of(name, now=now),
         "tasks": queues.tasks_of(name),
         "rows": joblist.latest(request.actor, now=now, queue=name),
-        "columns": asdict(series.read(range_name, now=now, queue=name)),
-        "range": range_name if range_name in series.RANGES else "15m",
-        "ranges": list(series.RANGES),
     }
     return frame.render(request, "queue", context, section="queues")
 

@@ -14,7 +14,7 @@ from jobs.broker import connections
 
 # Step in seconds → points kept: 15 minutes, 1 hour, 6 hours, a day, a week, and what a difference needs besides.
 RINGS: dict[int, int] = {5: 190, 15: 250, 60: 370, 300: 300, 1800: 350}
-_FINEST = min(RINGS)
+FINEST = min(RINGS)
 _RATE_SECONDS, _FAILURE_SECONDS = 60, 300
 
 
@@ -52,7 +52,7 @@ def add(client: redis.Redis, point: Point) -> Rates:
     with client.pipeline(transaction=False) as pipeline:
         for step in RINGS:
             pipeline.lindex(_key(step), 0)
-        pipeline.lrange(_key(_FINEST), 0, _FAILURE_SECONDS // _FINEST)
+        pipeline.lrange(_key(FINEST), 0, _FAILURE_SECONDS // FINEST)
         *newest, recent = pipeline.execute()
     text = json.dumps(asdict(point), separators=(",", ":"))
     with client.pipeline(transaction=False) as pipeline:
@@ -69,6 +69,12 @@ def read(client: redis.Redis, *, step: int, since: float) -> list[Point]:
     found = [_read(text) for text in cast("list[str]", client.lrange(_key(step), 0, -1))]
     inside = [point for point in found if point.at >= since]
     return [*reversed(found[: len(inside) + 1])]
+
+
+def newest(client: redis.Redis) -> Point | None:
+    """The last pulse that was kept."""
+    text = client.lindex(_key(FINEST), 0)
+    return _read(str(text)) if text else None
 
 
 def ended(counts: Mapping[str, int]) -> tuple[int, int, int]:

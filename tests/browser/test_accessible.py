@@ -92,6 +92,7 @@ def test_the_keyboard_is_enough(visitor: Visitor, story: Story) -> None:
         page.wait_for_url(f"**/jobs/{job}/")
         page.locator("details#cancel summary").focus()
         page.keyboard.press("Enter")
+        expect(page.locator("#cancel-reason")).to_be_focused()
         page.keyboard.type("by keyboard")
         page.keyboard.press("Enter")
         expect(page.locator(".message")).to_contain_text("Cancelled")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import redis
 
-from dashboard.queries import series
+from dashboard.queries import series, windows
 from jobs.broker import connections
 from jobs.keeper import history
 from jobs.keeper.history import Point, QueuePoint
@@ -57,5 +57,6 @@ def test_rates_come_from_the_last_minutes(redis_client: redis.Redis) -> None:
 
 
 def test_without_redis_there_are_no_columns() -> None:
+    now = datetime.now(UTC)
     assert series.build([], step=5).at == []
-    assert series.read("15m", now=datetime.now(UTC)).at == []
+    assert series.read(windows.of_range("15m", now=now), now=now).at == []

@@ -49,7 +49,8 @@ function apply(name, value) {
   root.dataset[name] = value;
   document.dispatchEvent(new CustomEvent("tq:preference", { detail: name }));
 }
-form?.addEventListener("change", (event) => {
+document.addEventListener("change", (event) => {
+  if (!form || event.target.form !== form || !event.target.name) return;
   apply(event.target.name, event.target.value);
   fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
 });

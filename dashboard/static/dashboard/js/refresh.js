@@ -1,22 +1,28 @@
 // Fetches this page again and exchanges what has changed: `[data-live-region]` whole, rows of a list one by one.
-// Holds still while somebody selects, types, reads in an open menu or has paused.
-const root = document.documentElement;
-const interval = document.getElementById("interval");
+// Holds still while somebody selects, types, reads in an open menu or has paused; a feed also under the pointer or the focus.
+const root = document.documentElement, LEAST_SECONDS = 5;
 let timer = 0, isBusy = false, waiting = null;
 const regions = () => [...document.querySelectorAll("[data-live-region]")];
 const rows = () => document.querySelector("table[data-rows] tbody");
-const seconds = () => Number(interval?.value || 5);
+const isWorthIt = () => rows() || regions().some((place) => place.dataset.liveRegion !== "banners");
+const seconds = () => Math.max(LEAST_SECONDS, Number(root.dataset.interval || 0));
 
 function isHeld(place) {
-  return place.contains(document.activeElement) && document.activeElement !== document.body && document.activeElement.matches("input, select, textarea, button, summary")
-    || place.querySelector("details.menu[open], input:checked") || (place.matches(":hover") && place.querySelector(".feed"));
+  const focus = place.contains(document.activeElement) ? document.activeElement : null;
+  if (place.hasAttribute("data-held") || place.querySelector("details.menu[open], input:checked")) return true;
+  return focus?.matches("input, select, textarea, button, summary");
+}
+for (const feed of document.querySelectorAll("[data-hold]")) {
+  const place = feed.closest("[data-live-region]");
+  const look = () => place.toggleAttribute("data-held", place.matches(":hover, :focus-within"));
+  for (const name of ["pointerenter", "pointerleave", "focusin", "focusout"]) place.addEventListener(name, () => setTimeout(look));
 }
 function schedule() {
   clearTimeout(timer);
-  timer = setTimeout(refresh, seconds() * 1000);
+  timer = setTimeout(() => (isWorthIt() ? refresh() : schedule()), seconds() * 1000);
 }
 async function refresh() {
-  if (isBusy || document.hidden || root.hasAttribute("data-paused") || !(regions().length || rows())) return schedule();
+  if (isBusy || document.hidden || root.hasAttribute("data-paused")) return schedule();
   isBusy = true;
   try {
     const answer = await fetch(location.href, { headers: { "X-Refresh": "1" } });
@@ -24,13 +30,18 @@ async function refresh() {
   } catch { /* the connection's state says it */ } finally { isBusy = false; schedule(); }
 }
 function exchange(fresh) {
+  const { version } = fresh.body.dataset;
+  if (version && version !== document.body.dataset.version) return document.dispatchEvent(new CustomEvent("tq:outdated", { detail: version }));
   for (const place of regions()) {
     const other = fresh.querySelector(`[data-live-region="${place.dataset.liveRegion}"]`);
     if (!other || isHeld(place) || other.innerHTML === place.dataset.seen) continue;
     const opened = [...place.querySelectorAll("details[open]:not(.menu) > summary")].map((summary) => summary.textContent);
+    const links = () => [...place.querySelectorAll("a, [tabindex]")];
+    const focused = links().indexOf(document.activeElement);
     const html = other.innerHTML;
     place.replaceChildren(...document.adoptNode(other).childNodes);
     place.dataset.seen = html;
+    if (focused >= 0) links()[focused]?.focus({ preventScroll: true });
     for (const summary of place.querySelectorAll("details:not(.menu) > summary")) if (opened.includes(summary.textContent)) summary.parentElement.open = true;
   }
   const mine = rows();
@@ -60,7 +71,8 @@ document.addEventListener("click", (event) => {
   document.querySelector("[data-newcomers]").hidden = true;
   document.querySelector("[data-nothing]")?.remove();
 });
-interval?.addEventListener("change", schedule);
+document.addEventListener("tq:preference", ({ detail }) => { if (detail === "interval") schedule(); });
 document.addEventListener("tq:back", refresh);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+document.addEventListener("tq:changed", refresh);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && isWorthIt()) refresh(); });
 schedule();
