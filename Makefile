@@ -84,7 +84,8 @@ test-long: install-dev ## Full-length crash, fuzz and drill runs
 	@$(PYTEST) --long -m "long or crash or hypothesis" $(ARGS)
 
 .PHONY: test-scale
-test-scale: install-dev ## A million rows, on PostgreSQL
+test-scale: install-dev ## A million rows, on SQLite and on PostgreSQL
+	@$(PYTHON) -m pytest --scale -m scale $(ARGS)
 	@$(PYTHON) -m pytest --database postgres --scale -m scale $(ARGS)
 
 .PHONY: test-newest

@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from dlq import burial
 from dlq.models import DeadLetter
+from jobs import conf
+from jobs.broker import connections, heartbeats
+from jobs.broker.heartbeats import Beat
 from jobs.domain import retry
 from jobs.domain.journal import Ended, Executor, Failure, Late, Started, Withdrawn
 from jobs.domain.retry import Budget, Verdict
@@ -177,3 +180,16 @@ def verdict_of(outcome: Outcome, budget: Budget = Budget(), max_retries: int | N
 
 def ids(jobs: Iterable[Job]) -> list[str]:
     return [str(job.id) for job in jobs]
+
+
+def make_beat(name: str, *, seconds_ago: float = 0.0, **fields: Any) -> Beat:
+    """What a worker of this name said of itself so long ago."""
+    client = connections.patient()
+    at_ms = connections.redis_ms(client) - int(seconds_ago * 1000)
+    implied: dict[str, Any] = {"incarnation": f"{name} 1", "counter": 1, "host": "box", "pid": 1, "queues": ("high",)}
+    implied |= {"concurrency": 2, "version": conf.release(), "rss_bytes": 50_000_000, "running": ()}
+    beat = Beat(**{**implied, "name": name, "at_ms": at_ms, "started_ms": at_ms, **fields})
+    with client.pipeline() as pipeline:
+        heartbeats.write(pipeline, beat)
+        pipeline.execute()
+    return beat

@@ -1,6 +1,6 @@
 """The workers, from their heartbeats; and those that were seen lately and are gone, from the attempts they ran."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Count
@@ -11,6 +11,9 @@ from jobs.broker import connections, heartbeats
 from jobs.broker.heartbeats import Beat
 from jobs.domain.states import Outcome
 from jobs.models import Attempt
+
+ORPHANS_SHOWN = 20
+_HEAVY = ("traceback", "log", "job__payload", "job__result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,33 @@ class Worker:
         return moment(self.beat.at_ms)
 
     @property
+    def state(self) -> str:
+        if not self.is_live:
+            return "absent"
+        return "quiet" if self.beat.is_quiet else "alive"
+
+    @property
+    def skew_seconds(self) -> float | None:
+        """How far its host's clock is ahead of Redis', which stamps everything; None: an older worker doesn't say."""
+        return None if self.beat.host_ms is None else (self.beat.host_ms - self.beat.at_ms) / 1000
+
+    @property
+    def is_skewed(self) -> bool:
+        return abs(self.skew_seconds or 0.0) > conf.current().SKEW_WARN_SECONDS
+
+    @property
     def megabytes(self) -> float:
         return self.beat.rss_bytes / 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """`is_known` False: Redis is away, so nobody can tell."""
+    """The live ones first. `lost`: by incarnation, the attempts that ended with their worker. `is_known` False: Redis is away."""
 
     workers: list[Worker]
     orphans: list[Attempt]
     is_known: bool = True
+    lost: dict[str, list[Attempt]] = field(default_factory=dict)
 
     @property
     def live(self) -> list[Worker]:
@@ -66,10 +85,28 @@ def read() -> Pool:
         return Pool([], [], is_known=False)
     versions = [beat.version for beat in beats]
     usual = max(set(versions), key=versions.count, default="")
-    workers = [_worker(beat, now_ms=now_ms, usual=usual) for beat in sorted(beats, key=lambda beat: beat.name)]
+    workers = sorted((_worker(beat, now_ms=now_ms, usual=usual) for beat in beats), key=_order)
     living = [worker.beat.incarnation for worker in workers if worker.is_live]
     orphans = Attempt.objects.filter(outcome=Outcome.RUNNING).exclude(incarnation__in=living).select_related("job")
-    return Pool(workers, list(orphans.defer("traceback", "log", "job__payload", "job__result")[:20]))
+    return Pool(workers, list(orphans.defer(*_HEAVY)[:ORPHANS_SHOWN]))
+
+
+def read_with_lost() -> Pool:
+    """And what became of the jobs that absent workers ran."""
+    pool = read()
+    gone = {worker.beat.incarnation: worker.beat.name for worker in pool.workers if not worker.is_live}
+    if not gone:
+        return pool
+    ended = Attempt.objects.filter(worker__in=set(gone.values()), incarnation__in=gone, outcome=Outcome.LOST)
+    lost: dict[str, list[Attempt]] = {}
+    for attempt in ended.select_related("job").defer(*_HEAVY).order_by("-job_id")[:ORPHANS_SHOWN]:
+        lost.setdefault(attempt.incarnation, []).append(attempt)
+    return replace(pool, lost=lost)
+
+
+def _order(worker: Worker) -> tuple[bool, str, float]:
+    """The living by name, then who was seen last."""
+    return not worker.is_live, worker.beat.name if worker.is_live else "", worker.seconds_since_beat
 
 
 def live_or_none() -> list[Beat] | None:

@@ -35,6 +35,7 @@ _ICON_OF = {
     "resolved": "succeeded",
     "finished": "succeeded",
     "alive": "succeeded",
+    "quiet": "muted",
     "active": "play",
     "planned": "scheduled",
     "pending": "scheduled",
@@ -242,6 +243,12 @@ def spaced(name: str) -> str:
 
 
 @register.filter
+def skew(seconds: float) -> str:
+    """Of a clock; less than a tenth of a second is nothing."""
+    return "in step" if abs(seconds) < 0.1 else f"{seconds:+.1f} s".replace("-", "−")
+
+
+@register.filter
 def host(worker: str) -> str:
     """high@machine → high: the machine is on the worker's own page."""
     return worker.partition("@")[0]
@@ -271,7 +278,7 @@ def mark_time(mark: dict[str, Any]) -> SafeString:
 def linked(obj: str) -> SafeString | str:
     """An action's object, `kind:id`, as a link where there is a page for it."""
     what, _, name = obj.partition(":")
-    pages = {"job": "job", "queue": "queue", "group": "group", "operation": "operation"}
+    pages = {"job": "job", "queue": "queue", "group": "group", "operation": "operation", "worker": "worker"}
     if what not in pages or not name:
         return obj
     try:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from dashboard import acting, frame
 from dashboard.access import PageRequest, go_back, page
 from dlq import discard, requeue
-from jobs.control import cancelling, queues
+from jobs.control import cancelling, queues, workers
 from jobs.control.cancelling import Cancelling
 
 PREFERENCE_SECONDS = 365 * 86_400
@@ -80,6 +80,30 @@ def purge_queue(request: PageRequest, name: str) -> HttpResponse:
             request, f"Purged {name}: {count} waiting {'job was' if count == 1 else 'jobs were'} cancelled."
         )
     return go_back(request, reverse("dashboard:queue", args=[name]))
+
+
+@require_POST
+@page(needs=workers.NEEDED)
+def quiet_worker(request: PageRequest, name: str) -> HttpResponse:
+    workers.hush(name, actor=request.actor, reason=_reason(request))
+    messages.success(request, f"Told {name} to be quiet: what runs goes on, nothing new starts there.")
+    return go_back(request, reverse("dashboard:worker", args=[name]))
+
+
+@require_POST
+@page(needs=workers.NEEDED)
+def wake_worker(request: PageRequest, name: str) -> HttpResponse:
+    workers.wake(name, actor=request.actor, reason=_reason(request))
+    messages.success(request, f"Told {name} to take jobs again.")
+    return go_back(request, reverse("dashboard:worker", args=[name]))
+
+
+@require_POST
+@page(needs=workers.NEEDED)
+def stop_worker(request: PageRequest, name: str) -> HttpResponse:
+    workers.shut_down(name, actor=request.actor, reason=_reason(request))
+    messages.success(request, f"Told {name} to stop: it finishes what it runs and exits.")
+    return go_back(request, reverse("dashboard:worker", args=[name]))
 
 
 @require_POST

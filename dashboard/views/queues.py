@@ -8,6 +8,7 @@ from dashboard import frame
 from dashboard.access import PageRequest, page
 from dashboard.queries import joblist, queues, series, summaries, windows, workers
 from dashboard.views.overview import charts
+from jobs import conf
 
 
 @require_safe
@@ -39,15 +40,24 @@ def show_queue(request: PageRequest, name: str) -> HttpResponse:
 @require_safe
 @page()
 def show_workers(request: PageRequest) -> HttpResponse:
-    return frame.render(request, "workers", {"pool": workers.read()}, section="workers")
+    return frame.render(
+        request, "workers", {"pool": workers.read_with_lost(), "release": conf.release()}, section="workers"
+    )
 
 
 @require_safe
 @page()
 def show_worker(request: PageRequest, name: str) -> HttpResponse:
-    pool, attempts = workers.read(), workers.recent_attempts(name)
+    pool, attempts = workers.read_with_lost(), workers.recent_attempts(name)
     worker = next((one for one in pool.workers if one.beat.name == name), None)
     if worker is None and not attempts:
         raise Http404(f"No worker called {name} has been seen.")
-    context = {"name": name, "worker": worker, "attempts": attempts, "outcomes": workers.outcomes_of(name)}
+    context = {
+        "name": name,
+        "worker": worker,
+        "attempts": attempts,
+        "outcomes": workers.outcomes_of(name),
+        "lost": pool.lost.get(worker.beat.incarnation, []) if worker else [],
+        "release": conf.release(),
+    }
     return frame.render(request, "worker", context, section="workers")

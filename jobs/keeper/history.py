@@ -54,7 +54,7 @@ def add(client: redis.Redis, point: Point) -> Rates:
             pipeline.lindex(_key(step), 0)
         pipeline.lrange(_key(FINEST), 0, _FAILURE_SECONDS // FINEST)
         *newest, recent = pipeline.execute()
-    text = json.dumps(asdict(point), separators=(",", ":"))
+    text = written(point)
     with client.pipeline(transaction=False) as pipeline:
         for (step, kept), last in zip(RINGS.items(), newest, strict=True):
             if last is None or int(json.loads(last)["at"] // step) < int(point.at // step):
@@ -116,6 +116,10 @@ def _per_minute(first: Point | None, last: Point) -> float | None:
 
 def _key(step: int) -> str:
     return connections.key("history", step)
+
+
+def written(point: Point) -> str:
+    return json.dumps(asdict(point), separators=(",", ":"))
 
 
 def _read(text: str) -> Point:

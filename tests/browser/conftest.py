@@ -20,7 +20,11 @@ PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 WATCH = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+document.addEventListener("securitypolicyviolation", (event) => {
+  const said = `${location.pathname}: ${event.violatedDirective} ${event.blockedURI}`;
+  window.violations.push(said);
+  window.tellViolation(said);
+});
 """
 
 
@@ -82,13 +86,12 @@ class Visitor:
             page = self._opened(context, scripts=scripts)
             log_in(page, name)
             yield page
-            if scripts:
-                self.troubles += page.evaluate("window.violations || []")
         finally:
             context.close()
 
     def _opened(self, context: BrowserContext, *, scripts: bool) -> Page:
         if scripts:
+            context.expose_function("tellViolation", self.troubles.append)  # of every page that is visited
             context.add_init_script(WATCH)
         page = context.new_page()
         page.on("pageerror", lambda error: self.troubles.append(f"script error: {error}"))

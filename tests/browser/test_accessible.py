@@ -8,6 +8,7 @@ from tests.support.story import Story
 
 PAGES = (
     "/",
+    "/?range=24h&axis=log",
     "/jobs/",
     "/jobs/?q=color:red",
     "/jobs/new/?task=send_email",
@@ -33,8 +34,9 @@ def paths(story: Story) -> list[str]:
     dead = story.enqueue("always_fails", message="a sad one")
     story.wait_for_state(dead, "dead", seconds=90)
     waiting = story.enqueue_many("noop", [{}], delay_seconds=900)[0]
+    worker = story.call("answer = Attempt.objects.exclude(worker='').first().worker")
     fingerprint = story.call("from dlq.models import DeadLetter; answer = DeadLetter.objects.first().fingerprint")
-    return [*PAGES, f"/jobs/{dead}/", f"/jobs/{waiting}/", f"/failures/{fingerprint}/"]
+    return [*PAGES, f"/jobs/{dead}/", f"/jobs/{waiting}/", f"/failures/{fingerprint}/", f"/workers/{worker}/"]
 
 
 def offences(page: Page) -> list[str]:
@@ -114,3 +116,15 @@ def test_the_theme_is_there_before_any_script(visitor: Visitor) -> None:
     with visitor.page(theme="dark", scripts=False) as page:
         page.goto("/")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_broken_policy_on_any_page_on_the_way_is_noticed(visitor: Visitor) -> None:
+    """The visitor of all these tests would see it: here it is made to."""
+    with visitor.page() as page:
+        page.goto("/queues/")
+        page.evaluate("document.body.append(Object.assign(document.createElement('style'), { textContent: 'b { }' }))")
+        page.wait_for_function("window.violations.length")
+        page.goto("/about/")
+    found = [trouble for trouble in visitor.troubles if trouble.startswith("/queues/: style-src")]
+    visitor.troubles.clear()
+    assert len(found) == 1

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
-from tests.support.story import Story
+from tests.support.story import Story, eventually
 
 
 def test_a_job_submitted_from_the_form_is_watched_until_it_succeeds(visitor: Visitor) -> None:
@@ -85,3 +85,43 @@ def test_without_scripts_it_still_reads_and_acts(visitor: Visitor, story: Story)
         page.get_by_role("button", name="Cancel", exact=True).click()
         expect(page.locator(".message")).to_contain_text("1 cancelled.")
     story.wait_for_state(job, "cancelled")
+
+
+def test_a_group_whose_cause_is_mended_is_requeued_canary_first_and_resolves_itself(
+    visitor: Visitor, story: Story
+) -> None:
+    payloads = [{"marks": str(story.marks_file()), "failures": 3} for _ in range(3)]
+    jobs = story.enqueue_many("fail_late", payloads)
+    assert story.wait_for_ends(jobs, seconds=120) == {"dead": 3}
+    code = "from dlq.models import DeadLetter\nanswer = DeadLetter.objects.get(job_id=job).group_id"
+    fingerprint = story.call(code, job=jobs[0])
+    with visitor.page() as page:
+        page.goto("/")
+        page.locator(f"[data-live-region=attention] a[href='/failures/{fingerprint}/']").click()
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator(".state.large")).to_have_text("acknowledged")
+        page.get_by_label("Canary").fill("1")
+        page.locator("form:has(#operate-reason)").get_by_label("Reason").fill("the gateway is back")
+        page.get_by_role("button", name="Requeue 3").click()
+        page.wait_for_url(re.compile("operations"))
+        eventually(lambda: story.states(jobs) == {"succeeded": 3}, "the canary, then the others to succeed", seconds=60)
+        page.goto(f"/failures/{fingerprint}/")
+        expect(page.locator(".state.large")).to_have_text("resolved")
+
+
+def test_a_worker_is_made_quiet_and_woken(visitor: Visitor, story: Story) -> None:
+    worker = story.call("from dashboard.queries import workers\nanswer = workers.read().live[0].beat.name")
+    with visitor.page() as page:
+        page.goto(f"/workers/{worker}/")
+        page.locator("summary", has_text="Quiet").click()
+        page.get_by_label("Reason").first.fill("a new disk")
+        page.get_by_role("button", name="Make it quiet").click()
+        expect(page.locator(".message")).to_contain_text(f"Told {worker} to be quiet")
+        quiet = "from dashboard.queries import workers\nanswer = workers.read().live[0].state"
+        eventually(lambda: story.call(quiet) == "quiet", "the worker to say that it is quiet")
+        waiting = story.enqueue("noop")
+        page.reload()
+        expect(page.locator(".state.large")).to_have_text("quiet")
+        assert story.state_of(waiting) == "queued"
+        page.get_by_role("button", name="Wake up").click()
+        story.wait_for_state(waiting, "succeeded")

@@ -33,6 +33,21 @@ _POSTGRES_ID = (
 )
 
 
+_ATTEMPTS = (
+    "INSERT INTO jobs_attempt (job_id, number, outcome, worker, incarnation, pid, beat, started_at, finished_at,"
+    " wait_seconds, run_seconds, error_type, error, traceback, causes, log, late_outcome)"
+    " SELECT id, 1, CASE WHEN state = 'succeeded' THEN 'succeeded' ELSE 'failed' END, 'worker@box', 'one life', 1, 1,"
+    " started_at, finished_at, 0.5, 1.5, error_type, '', '', '[]', '', '' FROM jobs_job WHERE attempt = 1"
+)
+
+
+def make_attempts() -> None:
+    """One for every job that was tried."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ATTEMPTS)
+        cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE jobs_attempt")
+
+
 def make_jobs(count: int) -> None:
     is_sqlite = connection.vendor == "sqlite"
     template, job_id, at = (_SQLITE, _SQLITE_ID, _SQLITE_AT) if is_sqlite else (_POSTGRES, _POSTGRES_ID, _POSTGRES_AT)

@@ -9,12 +9,12 @@ import pytest
 import redis
 
 from jobs.broker import connections, heartbeats
-from jobs.broker.heartbeats import Beat
 from jobs.control import workers
 from jobs.control.workers import WorkerUnknown, WorkerUnreachable
 from jobs.domain.actors import Actor
 from jobs.domain.errors import NotAllowed
 from jobs.models import Action
+from tests import factories
 from tests.support.own_redis import own_redis
 
 ANN = Actor("ann", frozenset({"jobs.pause_queue"}))
@@ -23,17 +23,7 @@ NAME = "high@box"
 
 @pytest.fixture
 def worker() -> None:
-    beat_of(NAME)
-
-
-def beat_of(name: str, **fields: Any) -> None:
-    client = connections.patient()
-    at_ms = connections.redis_ms(client)
-    given: dict[str, Any] = {"incarnation": f"{name} 1", "counter": 1, "at_ms": at_ms, "name": name, "host": "box"}
-    given |= {"pid": 1, "queues": ("high",), "concurrency": 1, "version": "1", "started_ms": at_ms, "rss_bytes": 0}
-    with client.pipeline() as pipeline:
-        heartbeats.write(pipeline, Beat(**given, running=(), **fields))
-        pipeline.execute()
+    factories.make_beat(NAME)
 
 
 @pytest.mark.usefixtures("worker")
@@ -82,9 +72,9 @@ def test_without_redis_it_is_said_that_nobody_was_told(tmp_path: Path) -> None:
 
 
 def test_beats_of_older_and_newer_workers_are_read() -> None:
-    beat_of(NAME)
+    factories.make_beat(NAME)
     client = connections.patient()
-    [text] = client.hvals(connections.key("beats"))  # type: ignore[misc, union-attr]
+    [text] = client.hvals(connections.key("beats"))
     given = json.loads(text)
     older = {name: value for name, value in given.items() if name not in ("host_ms", "is_quiet")}
     client.hset(connections.key("beats"), "older", json.dumps({**older, "incarnation": "older"}))

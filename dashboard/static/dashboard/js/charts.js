@@ -89,7 +89,7 @@ function options(place, kind, series) {
     width: Math.max(120, place.clientWidth - 8), height: place.clientHeight - 8, pxAlign: 1,
     legend: { show: false }, cursor: { sync: { key: "tally" }, y: false, points: { size: 6 } },
     scales: { x: { time: true, range: span }, y },
-    axes: [{ ...axis, space: 60, values: (_plot, splits) => splits.map(stamp) }, { ...axis, size: 50, values: (_plot, splits) => splits.map(kind.write) }],
+    axes: [{ ...axis, space: 60, size: 26, gap: 4, values: (_plot, splits) => splits.map(stamp) }, { ...axis, size: 50, values: (_plot, splits) => splits.map(kind.write) }],
     series: [{}, ...series], hooks: { draw: [annotate], setCursor: [(plot) => tellValues(plot, place, kinds[place.dataset.chart]())] },
   };
 }
