@@ -11,6 +11,7 @@ from jobs.intake.drafts import Draft
 from jobs.intake.registry import TaskSpec
 
 REPEAT_MAX = 1_000
+TYPED_ABOVE = 1_000
 
 
 class FormInvalid(TallyError):
@@ -85,6 +86,16 @@ def whole(name: str, text: str) -> int:
 def number(name: str, text: str) -> float | None:
     """Empty means: as it is by default."""
     return float(_number(name, text)) if text.strip() else None
+
+
+def needs_typing(verb: str, count: int) -> bool:
+    """What can't be taken back, or touches very many, is confirmed by typing the verb."""
+    return verb == "discard" or count > TYPED_ABOVE
+
+
+def check_typed(verb: str, count: int, typed: str) -> None:
+    if needs_typing(verb, count) and typed.strip().lower() != verb:
+        raise FormInvalid("confirmation", f"Nothing was changed. Type {verb} to confirm.")
 
 
 def queues_of(spec: TaskSpec) -> list[tuple[str, bool]]:

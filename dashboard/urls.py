@@ -16,6 +16,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/cancel/", actions.cancel_job, name="cancel"),
     path("j/<str:start>/", jobs.find_job, name="find"),
     path("failures/", failures.show_failures, name="failures"),
+    path("failures/letters/", failures.show_letters, name="letters"),
     path("failures/<str:fingerprint>/", failures.show_group, name="group"),
     path("failures/<str:fingerprint>/triage/", failures.triage_group, name="triage"),
     path("failures/<str:fingerprint>/operate/", failures.start_operation, name="operate"),

@@ -1,11 +1,12 @@
-"""How many of a group died in each window, from counts per minute and hour: a window costs the same however full it is.
+"""How many died in each window, by group, task, queue or exception, from their counts per minute and hour.
 
-A window reaches back to the beginning of the minute (up to 3 h) or hour (longer ones) in which it starts.
+A window costs the same however full it is. It reaches back to the beginning of the minute (up to 3 h) or hour (longer ones) in which it starts.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from django.db.models import Q, Sum
 
@@ -18,10 +19,21 @@ WINDOWS: dict[str, tuple[Span, timedelta]] = {
     "3d": (Span.HOUR, timedelta(days=3)),
     "7d": (Span.HOUR, timedelta(days=7)),
 }
-_WIDTH = {Span.MINUTE: timedelta(minutes=1), Span.HOUR: timedelta(hours=1)}
 _KEPT = {Span.MINUTE: timedelta(hours=4), Span.HOUR: timedelta(days=8)}
 
-Key = tuple[str, str, datetime]
+Death = tuple[str, str, str, datetime]  # fingerprint, task, queue, moment
+
+
+class By(StrEnum):
+    """What deaths can be counted by."""
+
+    FINGERPRINT = "fingerprint"
+    TASK = "task"
+    EXCEPTION = "exception"
+    QUEUE = "queue"
+
+
+_COLUMN = {By.FINGERPRINT: "group_id", By.TASK: "task", By.EXCEPTION: "group__error_type", By.QUEUE: "queue"}
 
 
 def beginning(span: Span, moment: datetime) -> datetime:
@@ -29,62 +41,63 @@ def beginning(span: Span, moment: datetime) -> datetime:
     return whole if span is Span.MINUTE else whole.replace(minute=0)
 
 
-def add(deaths: Iterable[tuple[str, datetime]], *, using: str) -> None:
-    """Count these (fingerprint, moment). The caller holds the locks of their groups, so nobody else writes the rows."""
-    wanted: Counter[Key] = Counter()
-    for fingerprint, moment in deaths:
+def since(window: str, *, now: datetime) -> datetime:
+    """The first moment that is counted in the window."""
+    span, reach = WINDOWS[window]
+    return beginning(span, now - reach)
+
+
+def add(deaths: Iterable[Death], *, using: str) -> None:
+    """Count these deaths. The caller holds the locks of their groups, so nobody else writes the rows."""
+    wanted: Counter[tuple[str, str, str, str, datetime]] = Counter()
+    for fingerprint, task, queue, moment in deaths:
         for span in Span:
-            wanted[(fingerprint, span, beginning(span, moment))] += 1
+            wanted[(fingerprint, task, queue, span, beginning(span, moment))] += 1
     counts = GroupCount.objects.using(using)
-    counts.bulk_create([GroupCount(group_id=f, span=s, at=at) for f, s, at in sorted(wanted)], ignore_conflicts=True)
-    found = counts.filter(group_id__in={f for f, _, _ in wanted}, at__in={at for _, _, at in wanted}).order_by("id")
+    fresh = [GroupCount(group_id=f, task=t, queue=q, span=s, at=at) for f, t, q, s, at in sorted(wanted)]
+    counts.bulk_create(fresh, ignore_conflicts=True)
+    found = counts.filter(group_id__in={key[0] for key in wanted}, at__in={key[-1] for key in wanted}).order_by("id")
     changed = []
     for row in found:
-        more = wanted.get((row.group_id, row.span, row.at))
+        more = wanted.get((row.group_id, row.task, row.queue, row.span, row.at))
         if more:
             row.count += more
             changed.append(row)
     counts.bulk_update(changed, ["count"], batch_size=500)
 
 
-def windows(fingerprints: Collection[str], *, now: datetime) -> dict[str, dict[str, int]]:
-    """Fingerprint → window → how many died in it."""
-    found: dict[str, dict[str, int]] = {fingerprint: dict.fromkeys(WINDOWS, 0) for fingerprint in fingerprints}
+def windows(keys: Collection[str], *, now: datetime, by: By = By.FINGERPRINT) -> dict[str, dict[str, int]]:
+    """Key → window → how many died in it."""
+    found: dict[str, dict[str, int]] = {key: dict.fromkeys(WINDOWS, 0) for key in keys}
     for span in Span:
         names = [name for name, (of, _) in WINDOWS.items() if of is span]
-        rows = GroupCount.objects.filter(
-            group_id__in=fingerprints, span=span, at__gt=_since(span, max(WINDOWS[name][1] for name in names), now)
-        )
-        sums = {f"n{name}": Sum("count", filter=Q(at__gt=_since(span, WINDOWS[name][1], now))) for name in names}
-        for fingerprint, *numbers in rows.values_list("group_id").annotate(**sums):
-            found[fingerprint].update(zip(names, (number or 0 for number in numbers), strict=True))
+        first = min(since(name, now=now) for name in names)
+        rows = GroupCount.objects.filter(**{f"{_COLUMN[by]}__in": keys}, span=span, at__gte=first)
+        sums = {f"n{name}": Sum("count", filter=Q(at__gte=since(name, now=now))) for name in names}
+        for key, *numbers in rows.values_list(_COLUMN[by]).annotate(**sums):
+            found[key].update(zip(names, (number or 0 for number in numbers), strict=True))
     return found
 
 
-def died_within(window: str, *, now: datetime) -> dict[str, int]:
-    """Fingerprint → how many died, for every group that anybody died of in that window."""
-    span, reach = WINDOWS[window]
-    rows = GroupCount.objects.filter(span=span, at__gt=_since(span, reach, now))
-    return dict(rows.values_list("group_id").annotate(n=Sum("count")))
+def died_within(window: str, *, now: datetime, by: By = By.FINGERPRINT) -> dict[str, int]:
+    """Key → how many died, for every key that anybody died of in that window."""
+    rows = GroupCount.objects.filter(span=WINDOWS[window][0], at__gte=since(window, now=now))
+    return dict(rows.values_list(_COLUMN[by]).annotate(n=Sum("count")))
 
 
-def hours(fingerprints: Collection[str], *, now: datetime, count: int = 24) -> dict[str, list[int]]:
-    """Fingerprint → how many died in each of the last hours, oldest first; the last one is not over yet."""
+def hours(keys: Collection[str], *, now: datetime, count: int = 24, by: By = By.FINGERPRINT) -> dict[str, list[int]]:
+    """Key → how many died in each of the last hours, oldest first; the last one is not over yet."""
     first = beginning(Span.HOUR, now) - timedelta(hours=count - 1)
     series: dict[str, list[int]] = defaultdict(lambda: [0] * count)
-    rows = GroupCount.objects.filter(group_id__in=fingerprints, span=Span.HOUR, at__gte=first)
-    for fingerprint, at, died in rows.values_list("group_id", "at", "count"):
+    rows = GroupCount.objects.filter(**{f"{_COLUMN[by]}__in": keys}, span=Span.HOUR, at__gte=first)
+    for key, at, died in rows.values_list(_COLUMN[by], "at").annotate(n=Sum("count")):
         place = int((at - first) / timedelta(hours=1))
         if place < count:
-            series[fingerprint][place] += died
-    return {fingerprint: series[fingerprint] for fingerprint in fingerprints}
+            series[key][place] += died
+    return {key: series[key] for key in keys}
 
 
 def prune(now: datetime) -> None:
     for span in Span:
         old = GroupCount.objects.filter(span=span, at__lt=now - _KEPT[span])
         GroupCount.objects.filter(id__in=list(old.values_list("id", flat=True)[:5_000])).delete()
-
-
-def _since(span: Span, window: timedelta, now: datetime) -> datetime:
-    return now - window - _WIDTH[span]

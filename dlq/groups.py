@@ -52,7 +52,7 @@ def count_deaths(deaths: Sequence[Death], *, died_again: Counter[str]) -> None:
     for print_, again in died_again.items():
         groups[print_].died_again += again
     Group.objects.using(using).bulk_update(groups.values(), [*_COUNTERS, *_SEEN, *_STATE, *_ANNOUNCED], batch_size=200)
-    counting.add(((death.fingerprint, death.at) for death in deaths), using=using)
+    counting.add(((death.fingerprint, death.task, death.queue, death.at) for death in deaths), using=using)
 
 
 def count_resolved(resolved: Counter[str], groups: dict[str, Group], resolution: Resolution) -> None:

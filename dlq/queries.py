@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from django.db.models import Min, QuerySet, Sum
 
 from dlq import counting
+from dlq.counting import By
 from dlq.filters import LetterFilter
 from dlq.models import DeadLetter, Group, Triage
 from jobs.intake import registry
 
 UNDECIDED = (Triage.NEW, Triage.REGRESSED, Triage.ACKNOWLEDGED)
 _RANKED_MOST = 2_000
+_RANKED_BY = ("fingerprint", "first_seen", "last_seen", "error_type", "tasks", "queues", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,19 @@ class GroupRow:
     @property
     def runbook(self) -> str:
         return next((url for task in self.group.tasks if (url := runbook_of(task))), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The deaths of one task, queue or exception. `last_seen` and `first_seen` are those of its groups."""
+
+    key: str
+    groups: int
+    undecided: int
+    first_seen: datetime
+    last_seen: datetime
+    counts: dict[str, int]
+    hours: Sequence[int]
 
 
 def pulse(*, now: datetime) -> Pulse:
@@ -68,15 +84,69 @@ def with_counts(some: Sequence[Group], *, now: datetime, hours: bool = False) ->
     return [GroupRow(group, counts[group.fingerprint], series.get(group.fingerprint, ())) for group in some]
 
 
-def ranked(*, window: str, now: datetime, states: Sequence[str] = UNDECIDED, limit: int = 50) -> list[GroupRow]:
-    """The triage page: first what is new in the window, then by how many died in it; of the last seen 2 000 groups."""
+def ranked(
+    *,
+    window: str,
+    now: datetime,
+    states: Sequence[str] = UNDECIDED,
+    among: tuple[By, str] | None = None,
+    limit: int = 50,
+) -> list[GroupRow]:
+    """The triage page: first what is new in the window, then by how many died in it; of the last seen 2 000 groups.
+
+    `among`: only those of one task, queue or exception.
+    """
     since = now - counting.WINDOWS[window][1]
-    seen = groups().filter(last_seen__gte=since, state__in=states)
-    first_seen = dict(seen.values_list("fingerprint", "first_seen")[:_RANKED_MOST])
+    seen = groups().filter(last_seen__gte=since, state__in=states).only(*_RANKED_BY)[:_RANKED_MOST]
+    first_seen = {
+        group.fingerprint: group.first_seen
+        for group in seen
+        if among is None or among[1] in keys_of(group, by=among[0])
+    }
     died = counting.died_within(window, now=now)
     order = sorted(first_seen, key=lambda print_: (first_seen[print_] < since, -died.get(print_, 0), print_))
     found = Group.objects.in_bulk(order[:limit])
     return with_counts([found[print_] for print_ in order[:limit] if print_ in found], now=now, hours=True)
+
+
+def bundles(by: By, *, window: str, now: datetime, limit: int = 50) -> list[Bundle]:
+    """The same by task, queue or exception, whatever was decided about the groups."""
+    since = now - counting.WINDOWS[window][1]
+    members: dict[str, list[Group]] = {}
+    for group in groups().filter(last_seen__gte=since).only(*_RANKED_BY)[:_RANKED_MOST]:
+        for key in keys_of(group, by=by):
+            members.setdefault(key, []).append(group)
+    died = counting.died_within(window, now=now, by=by)
+    first_seen = {key: min(group.first_seen for group in some) for key, some in members.items() if key in died}
+    order = sorted(first_seen, key=lambda key: (first_seen[key] < since, -died[key], key))[:limit]
+    counts = counting.windows(order, now=now, by=by)
+    hours = counting.hours(order, now=now, by=by)
+    return [
+        Bundle(
+            key=key,
+            groups=len(members[key]),
+            undecided=sum(group.state in UNDECIDED for group in members[key]),
+            first_seen=first_seen[key],
+            last_seen=max(group.last_seen for group in members[key]),
+            counts=counts[key],
+            hours=hours[key],
+        )
+        for key in order
+    ]
+
+
+def keys_of(group: Group, *, by: By) -> list[str]:
+    match by:
+        case By.FINGERPRINT:
+            return [group.fingerprint]
+        case By.TASK:
+            return list(group.tasks)
+        case By.QUEUE:
+            return list(group.queues)
+        case By.EXCEPTION:
+            return [group.error_type]
+        case _:
+            assert_never(by)
 
 
 def runbook_of(task: str) -> str:

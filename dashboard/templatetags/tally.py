@@ -190,6 +190,12 @@ def jobs_url(*words: str, name: str = "jobs") -> str:
     return f"{reverse(f'dashboard:{name}')}?{urlencode({'q': text})}" if text else reverse(f"dashboard:{name}")
 
 
+@register.simple_tag
+def letters_url(**wanted: Any) -> str:
+    """The list of dead letters that a number counts: `{% letters_url fingerprint=group.fingerprint since=since %}`."""
+    return f"{reverse('dashboard:letters')}?{urlencode({name: value for name, value in wanted.items() if value})}"
+
+
 @register.simple_tag(takes_context=True)
 def with_query(context: dict[str, Any], **changes: Any) -> str:
     """This page's query with something changed."""

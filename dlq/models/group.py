@@ -1,4 +1,4 @@
-"""One row per error fingerprint, with its triage, and its counts per minute and hour, so that no window needs a scan."""
+"""One row per error fingerprint, with its triage, and its deaths per minute and hour, so that no window needs a scan."""
 
 from datetime import datetime
 from typing import Self
@@ -88,12 +88,16 @@ class GroupCount(models.Model):
     group = models.ForeignKey(
         Group, on_delete=models.CASCADE, related_name="counts", db_column="fingerprint", db_index=False
     )
+    task = models.CharField(max_length=255, default="")
+    queue = models.CharField(max_length=64, default="")
     span = models.CharField(max_length=6, choices=Span.choices)
     at = models.DateTimeField(help_text="The beginning of the minute or hour.")
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["group", "span", "at"], name="group_count_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["group", "span", "at", "task", "queue"], name="group_count_once")
+        ]
         indexes = [models.Index(fields=["span", "at"], name="group_count_age")]
 
     def __str__(self) -> str:

@@ -107,9 +107,9 @@ def test_a_whole_group_is_requeued_as_an_operation(world: World, operator: Clien
     data = {"verb": "requeue", "canary": "1", "rate": "5", "reason": "fixed in 1.2"}
     response = operator.post(f"/failures/{world.letter.fingerprint}/operate/", data)
     operation = Operation.objects.get()
-    assert response["Location"] == f"/operations/{operation.id}/"
+    assert response["Location"] == f"/failures/{world.letter.fingerprint}/#operations"
     assert (operation.canary, operation.rate_per_second, operation.created_by) == (1, 5.0, "operator")
-    assert operator.get(response["Location"]).status_code == 200
+    assert operator.get(f"/operations/{operation.id}/").status_code == 200
     assert "Cancelled" in messages_of(operator, f"/operations/{operation.id}/cancel/", {})
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from dlq import burial, counting, groups, queries, triage
+from dlq.counting import By
 from dlq.models import DeadLetter, Group, GroupCount, Triage
 from dlq.signals import GroupChanged, group_changed
 from jobs.domain.actors import CODE
@@ -88,6 +89,26 @@ def test_the_windows_count_what_died_in_them_without_looking_at_letters(django_a
     hours = counting.hours([print_], now=NOON)[print_]
     assert (len(hours), sum(hours), hours[-1], hours[-3]) == (24, 3, 0, 1)
     assert counting.died_within("3h", now=NOON) == {print_: 2}
+
+
+def test_deaths_are_counted_by_task_by_queue_and_by_exception() -> None:
+    for name, queue, kind in (("a", "high", "X"), ("a", "low", "X"), ("b", "low", "Y"), ("b", "low", "Y")):
+        die(factories.make_job(State.QUEUED, task=name, queue=queue), failure=Failure(kind, kind), at=NOON)
+    wanted = {By.TASK: {"a": 2, "b": 2}, By.QUEUE: {"high": 1, "low": 3}, By.EXCEPTION: {"X": 2, "Y": 2}}
+    for by, expected in wanted.items():
+        assert counting.died_within("1h", now=NOON, by=by) == expected
+        assert {key: n["7d"] for key, n in counting.windows(expected, now=NOON, by=by).items()} == expected
+        assert {key: sum(n) for key, n in counting.hours(expected, now=NOON, by=by).items()} == expected
+        rows = queries.bundles(by, window="24h", now=NOON)
+        assert {row.key: (row.counts["24h"], row.hours[-1]) for row in rows} == {k: (n, n) for k, n in expected.items()}
+    assert [row.group.tasks for row in queries.ranked(window="24h", now=NOON, among=(By.QUEUE, "high"))] == [["a"]]
+
+
+def test_what_is_new_in_the_window_comes_first_whatever_the_bundle() -> None:
+    for age in (timedelta(days=3), timedelta(minutes=5), timedelta(minutes=4)):
+        die(factories.make_job(State.QUEUED, task="old"), at=NOON - age)
+    die(factories.make_job(State.QUEUED, task="new"), failure=Failure("New", "new"), at=NOON)
+    assert [row.key for row in queries.bundles(By.TASK, window="24h", now=NOON)] == ["new", "old"]
 
 
 def test_counts_beyond_every_window_are_pruned() -> None:
