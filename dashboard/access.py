@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -40,15 +41,16 @@ class PageRequest(HttpRequest):
     actor: Actor
 
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
-def page(*, needs: str = "jobs.view_job") -> Callable[[Page], Callable[..., HttpResponse]]:
+def page(*, needs: str = "jobs.view_job") -> Callable[[Page], Page]:
     """A view of the dashboard: `needs` is the permission without which nothing is read or done."""
 
-    def decorate(view: Page) -> Callable[..., HttpResponse]:
+    def decorate(view: Page) -> Page:
         @functools.wraps(view)
-        def answer(request: HttpRequest, *args: Any, **parts: Any) -> HttpResponse:
+        def answer(request: HttpRequest, *args: Any, **parts: Any) -> HttpResponseBase:
             return secure(_answer(view, cast("PageRequest", request), needs, *args, **parts))
 
         return answer
@@ -56,7 +58,7 @@ def page(*, needs: str = "jobs.view_job") -> Callable[[Page], Callable[..., Http
     return decorate
 
 
-def secure(response: HttpResponse) -> HttpResponse:
+def secure(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store, private"
@@ -70,7 +72,7 @@ def go_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
     return redirect(wanted if is_ours else default)
 
 
-def _answer(view: Page, request: PageRequest, needs: str, *args: Any, **parts: Any) -> HttpResponse:
+def _answer(view: Page, request: PageRequest, needs: str, *args: Any, **parts: Any) -> HttpResponseBase:
     try:
         actor = recognise(request)
         if actor is None:

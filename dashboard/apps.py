@@ -13,3 +13,4 @@ class DashboardConfig(AppConfig):
         from jobs.api import search
 
         search.add_field("fp", failures.with_fingerprint)
+        search.add_field("letter", failures.with_letter)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views import actions, failures, jobs, overview, queues, records, session, socket, submit
+from dashboard.views import actions, bulk, failures, jobs, overview, queues, records, session, socket, submit
 
 app_name = "dashboard"
 urlpatterns = [
@@ -11,7 +11,10 @@ urlpatterns = [
     path("search/", jobs.search_jobs, name="search"),
     path("jobs/", jobs.show_jobs, name="jobs"),
     path("jobs/new/", submit.submit_job, name="submit"),
-    path("jobs/act/", actions.act_on_jobs, name="act"),
+    path("jobs/act/", bulk.act_on_jobs, name="act"),
+    path("jobs/export/", bulk.export_jobs, name="export"),
+    path("jobs/columns/", actions.choose_columns, name="columns"),
+    path("jobs/searches/", actions.keep_search, name="searches"),
     path("jobs/<uuid:job_id>/", jobs.show_job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", actions.cancel_job, name="cancel"),
     path("j/<str:start>/", jobs.find_job, name="find"),

@@ -82,6 +82,12 @@ class Conf:
     ALERT_EMAILS: tuple[str, ...] = ()
     ALERT_COOLDOWN_SECONDS: float = 300.0
 
+    # Links from an attempt to where else it is told of. {job_id} {attempt} {task} {queue} {worker} {correlation_id}
+    # {root_id} {error_type} {started_at} {finished_at} stand for what they say; empty: no link.
+    LOG_URL_TEMPLATE: str = ""
+    TRACE_URL_TEMPLATE: str = ""
+    SENTRY_URL_TEMPLATE: str = ""
+
     # The audit trail. False only in tests: what empties a test database between them deletes its rows too.
     AUDIT_APPEND_ONLY: bool = True
 

@@ -51,6 +51,7 @@ def task(
     time_limit_seconds: float | None = None,
     soft_time_limit_seconds: float | None = None,
     sensitive: bool = False,
+    idempotent: bool = False,
     bind: bool = False,
     example: dict[str, Any] | None = None,
     runbook: str = "",
@@ -61,7 +62,8 @@ def task(function: Any = None, /, **options: Any) -> Any:
 
     `queue`: where it runs. `max_retries`: retries after the first attempt, None without end; the n-th failure waits
     `backoff_factor * 2**n` seconds and up to 30 % more. `retry_on`, `discard_on`: which exceptions are tried again.
-    `sensitive`: the payload never travels through Redis. `example`, `runbook`: shown where the task is.
+    `sensitive`: the payload never travels through Redis. `idempotent`: running it twice does no harm, so nobody is
+    warned before a requeue. `example`, `runbook`: shown where the task is.
     `fingerprint`: all failures of tasks with the same one are one group of dead letters.
     """
     if function is not None:

@@ -41,19 +41,19 @@ def process_payment(user_id: str, amount: float, currency: str) -> dict[str, Any
     }
 
 
-@task(name="process_data", queue="default", max_retries=3, example={"dataset": "events", "rows": 1000})
+@task(name="process_data", queue="default", idempotent=True, max_retries=3, example={"dataset": "events", "rows": 1000})
 def process_data(dataset: str, rows: int = 1000) -> dict[str, Any]:
     _work(1, 2)
     return {"status": "processed", "dataset": dataset, "rows": rows}
 
 
-@task(name="heavy_task", queue="default", max_retries=2, example={"data": "sample payload"})
+@task(name="heavy_task", queue="default", idempotent=True, max_retries=2, example={"data": "sample payload"})
 def heavy_task(data: str) -> dict[str, Any]:
     _work(3, 5)
     return {"status": "done", "data": data}
 
 
-@task(name="generate_report", queue="low", max_retries=2, example=REPORT)
+@task(name="generate_report", queue="low", idempotent=True, max_retries=2, example=REPORT)
 def generate_report(report_type: str, user_id: str, date_range: str) -> dict[str, Any]:
     """A report in stages, each of which says how far it is."""
     for stage in _stages("collecting data", "aggregating", "rendering", "exporting", total=(8, 16)):
@@ -68,7 +68,7 @@ def generate_report(report_type: str, user_id: str, date_range: str) -> dict[str
     }
 
 
-@task(name="data_pipeline", queue="low", max_retries=2, example=PIPELINE)
+@task(name="data_pipeline", queue="low", idempotent=True, max_retries=2, example=PIPELINE)
 def data_pipeline(source: str, destination: str, record_count: int) -> dict[str, Any]:
     """Records moved in batches."""
     batches = [f"batch {n} of 10" for n in range(1, 11)]
@@ -78,12 +78,18 @@ def data_pipeline(source: str, destination: str, record_count: int) -> dict[str,
     return {"status": "completed", "source": source, "destination": destination, "records": record_count}
 
 
-@task(name="always_fails", queue="default", max_retries=3, example={"message": "this one is for the dead letters"})
+@task(
+    name="always_fails",
+    queue="default",
+    idempotent=True,
+    max_retries=3,
+    example={"message": "this one is for the dead letters"},
+)
 def always_fails(message: str = "always fails") -> None:
     raise SimulatedFailure(message)
 
 
-@task(name="noop", queue="default", max_retries=0, example={"anything": "comes back"})
+@task(name="noop", queue="default", idempotent=True, max_retries=0, example={"anything": "comes back"})
 def noop(**payload: Any) -> dict[str, Any]:
     return payload
 

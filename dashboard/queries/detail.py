@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
-from dashboard.queries import waiting, waterfall, workers
+from dashboard.queries import elsewhere, related, waiting, waterfall, workers
 from dashboard.queries.waiting import Reason
 from dashboard.queries.waterfall import Waterfall
 from dlq.models import DeadLetter
 from jobs.api import queries
 from jobs.broker.heartbeats import Beat
+from jobs.control.cancelling import JobUnknown
 from jobs.domain.actors import Actor
 from jobs.domain.states import FINAL, WAITING, State
 from jobs.intake import registry
@@ -20,6 +19,9 @@ from jobs.intake.registry import TaskSpec
 from jobs.models import Action, Attempt, Job
 
 RECENT_RUNS = 50
+ATTEMPTS_SHOWN = 50
+_SECRET = ("args", "payload", "result", "error", "options", "follows", "traceback", "log", "causes")
+_SHOWN_ABOVE = ("id", "job_id", "traceback", "log", "causes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class Detail:
     related: list[tuple[str, list[Job]]]
     runs: list[Run]
     beat: Beat | None
+    raw: dict[str, Any]
+    zoomed: int | None
+
+    @property
+    def told(self) -> list[tuple[Attempt, list[tuple[str, str]]]]:
+        """Each attempt, newest first, with the links to where else it is told of."""
+        return [(attempt, elsewhere.links(self.job, attempt)) for attempt in reversed(self.attempts)]
 
     @property
     def latest_attempt(self) -> Attempt | None:
@@ -84,24 +93,34 @@ class Detail:
         return self.job.state not in FINAL and self.job.cancel_requested_at is None
 
 
-def read(job_id: UUID, *, actor: Actor, sample: dict[str, Any] | None, now: datetime) -> Detail:
-    job = queries.job(job_id, actor=actor)
-    attempts = list(job.attempts.all())
+def read(
+    job_id: UUID, *, actor: Actor, sample: dict[str, Any] | None, now: datetime, zoomed: int | None = None
+) -> Detail:
+    """`zoomed`: the attempt that the time axis is to show alone."""
+    actor.require("jobs.view_job")
+    job = Job.objects.filter(id=job_id).first()
+    if job is None:
+        raise JobUnknown(job_id)
+    newest = Attempt.objects.filter(job=job).defer("causes").order_by("-number")[:ATTEMPTS_SHOWN]
+    attempts = list(reversed(newest))
     live = workers.live_or_none()
     letters = list(DeadLetter.objects.filter(job=job).select_related("group").defer("traceback").order_by("-id")[:10])
     latest = attempts[-1] if attempts else None
+    zoomed = zoomed if zoomed in {attempt.number for attempt in attempts} else None
     return Detail(
         job=job,
         attempts=attempts,
         max_attempts=queries.max_attempts(job),
         spec=registry.find(job.task),
-        waterfall=waterfall.draw(job, attempts, now=now),
+        waterfall=waterfall.draw(job, attempts, now=now, only=zoomed),
         reasons=waiting.explain(job, sample=sample, workers=live, now=now) if job.state in WAITING else [],
         letters=letters,
         actions=_actions(job) if actor.may("jobs.view_action") else [],
-        related=_related(job),
+        related=related.find(job, group=letters[0].group_id if letters else None),
         runs=_runs(job.task),
         beat=next((b for b in live or [] if latest and b.incarnation == latest.incarnation), None),
+        raw=_raw(job, attempts, actor=actor),
+        zoomed=zoomed,
     )
 
 
@@ -109,21 +128,13 @@ def _actions(job: Job) -> list[Action]:
     return list(Action.objects.filter(object=f"job:{job.id}").order_by("-id")[:50])
 
 
-def _related(job: Job) -> list[tuple[str, list[Job]]]:
-    """Parent, what came before it, children, and those that share its correlation id."""
-    jobs = Job.objects.only("id", "task", "queue", "state", "created_at", "parent_id", "root_id", "correlation_id")
-    up = {id_ for id_ in (job.parent_id, job.root_id) if id_ is not None}
-    asked = Q(id__in=up) | Q(parent_id=job.id)
-    found = list(jobs.filter(asked).exclude(id=job.id).order_by("id")[:40])
-    same = []
-    if job.correlation_id:
-        same = list(jobs.filter(correlation_id=job.correlation_id).exclude(id=job.id).order_by("-id")[:20])
-    groups = [
-        ("Submitted by", [one for one in found if one.id in up]),
-        ("Followed by", [one for one in found if one.id not in up]),
-        (f"Same correlation id ({job.correlation_id})", same),
-    ]
-    return [(title, members) for title, members in groups if members]
+def _raw(job: Job, attempts: list[Attempt], *, actor: Actor) -> dict[str, Any]:
+    """The rows as they are, without what the actor may not see."""
+    hidden = () if actor.may("jobs.view_payload") else _SECRET
+    names = [field.attname for field in Job._meta.concrete_fields if field.attname not in hidden]
+    of_attempt = [f.attname for f in Attempt._meta.concrete_fields if f.attname not in (*hidden, *_SHOWN_ABOVE)]
+    rows = [{name: getattr(attempt, name) for name in of_attempt} for attempt in attempts]
+    return {**{name: getattr(job, name) for name in names}, "attempts": rows}
 
 
 def _runs(task: str) -> list[Run]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 
 from dashboard.queries import progress
@@ -14,9 +14,9 @@ from dashboard.queries.progress import Progress
 from dlq import counting
 from dlq import queries as letters_queries
 from dlq.counting import By
-from dlq.models import DeadLetter, Group, Note, Operation, Triage
+from dlq.models import DeadLetter, Group, Note, Operation, Resolution, Triage
 from dlq.queries import GroupRow
-from jobs.api.search import Asking
+from jobs.api.search import Asking, SearchInvalid
 from jobs.domain.actors import Actor
 from jobs.models import Action, Attempt
 
@@ -58,6 +58,13 @@ class GroupDetail:
 def with_fingerprint(value: str, _asking: Asking) -> Q:
     """`fp:…` in the search language: jobs that died of that failure, by the index of groups."""
     return Q(id__in=DeadLetter.objects.filter(group=value).values("job_id"))
+
+
+def with_letter(value: str, _asking: Asking) -> Q:
+    """`letter:…` in the search language: jobs with a dead letter of that resolution, looked up job by job."""
+    if value not in Resolution.values:
+        raise SearchInvalid(f"There is no resolution {value!r}. There are: {', '.join(Resolution.values)}.")
+    return Q(Exists(DeadLetter.objects.filter(job=OuterRef("pk"), resolution=value)))
 
 
 def listed(*, window: str, status: str, among: tuple[By, str] | None, now: datetime) -> list[GroupRow]:

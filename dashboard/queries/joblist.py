@@ -11,7 +11,7 @@ from django.db.models import F
 from rest_framework.exceptions import NotFound
 
 from jobs.api import queries
-from jobs.api.deadlines import list_deadline
+from jobs.api.deadlines import TooSlow, list_deadline
 from jobs.api.pagination import Cursor
 from jobs.api.search import Asking, Search
 from jobs.domain.actors import Actor
@@ -21,6 +21,7 @@ from jobs.models import Attempt, Job
 
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
+_COUNTED_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,16 @@ def count_states() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(parts)}", parameters)
         return dict(zip(map(str, State), cursor.fetchone(), strict=True))
+
+
+def count_matching(search: Search, *, asking: Asking) -> int | None:
+    """Up to the cap, and only as long as that is quick: None says that nobody has counted."""
+    try:
+        with list_deadline(seconds=_COUNTED_SECONDS):
+            meant = queries.jobs(asking.actor).filter(search.where).order_by().values("id")
+            return int(meant[: COUNT_CAP + 1].count())
+    except TooSlow:
+        return None
 
 
 def is_over(job: Job) -> bool:

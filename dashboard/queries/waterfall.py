@@ -49,13 +49,19 @@ class Waterfall:
 Piece = tuple[str, datetime, datetime, bool]
 
 
-def draw(job: Job, attempts: Sequence[Attempt], *, now: datetime) -> Waterfall:
+def draw(job: Job, attempts: Sequence[Attempt], *, now: datetime, only: int | None = None) -> Waterfall:
+    """`only`: the axis is that of one attempt."""
     pieces: list[tuple[int, Attempt | None, list[Piece]]] = [
-        (attempt.number, attempt, _pieces(job, attempt, now=now)) for attempt in attempts
+        (attempt.number, attempt, _pieces(job, attempt, now=now))
+        for attempt in attempts
+        if only in (None, attempt.number)
     ]
-    if job.state in (State.SCHEDULED, State.QUEUED, State.RETRYING):
+    if only is None and job.state in (State.SCHEDULED, State.QUEUED, State.RETRYING):
         pieces.append((job.attempt + 1, None, _waiting(job, now=now)))
-    moments = [job.created_at, *(moment for _, _, some in pieces for piece in some for moment in piece[1:3])]
+    first = [job.created_at] if only is None else []
+    moments = [*first, *(moment for _, _, some in pieces for piece in some for moment in piece[1:3])] or [
+        job.created_at
+    ]
     begins, ends = min(moments), max(*moments, min(moments) + timedelta(milliseconds=100))
     total = (ends - begins).total_seconds()
     lanes = [

@@ -40,7 +40,7 @@ def bars(values: Iterable[int], label: str = "") -> SafeString:
         return mark_safe('<svg class="bars" viewBox="0 0 120 28" aria-hidden="true"></svg>')
     top, width = max(numbers), SPARK_WIDTH / len(numbers)
     rects = [
-        f'<rect x="{n * width:.1f}" y="{SPARK_HEIGHT - h:.1f}" width="{width - 1:.1f}" height="{h:.1f}"></rect>'
+        f'<rect x="{n * width:.2f}" y="{SPARK_HEIGHT - h:.1f}" width="{max(width - 1, 0.8 * width):.2f}" height="{h:.1f}"></rect>'
         for n, value in enumerate(numbers)
         if value and (h := max(2.0, SPARK_HEIGHT * value / top))
     ]

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from dashboard import acting, frame
+from dashboard import bookmarks, frame
 from dashboard.access import PageRequest, go_back, page
 from dlq import discard, requeue
 from jobs.control import cancelling, queues, workers
@@ -23,18 +23,6 @@ def cancel_job(request: PageRequest, job_id: UUID) -> HttpResponse:
     is_over = answer.status is Cancelling.REVOKED
     messages.success(request, "Cancelled: it will not run." if is_over else "Being cancelled: its worker stops it.")
     return go_back(request, reverse("dashboard:job", args=[job_id]))
-
-
-@require_POST
-@page()
-def act_on_jobs(request: PageRequest) -> HttpResponse:
-    ids = _ids(request)
-    if not ids:
-        messages.warning(request, "Tick at least one job first.")
-    else:
-        summary = acting.act(request.POST.get("verb", ""), ids, actor=request.actor, reason=_reason(request))
-        (messages.warning if summary.skipped else messages.success)(request, str(summary))
-    return go_back(request, reverse("dashboard:jobs"))
 
 
 @require_POST
@@ -119,12 +107,27 @@ def prefer(request: PageRequest) -> HttpResponse:
     return response
 
 
+@require_POST
+@page()
+def choose_columns(request: PageRequest) -> HttpResponse:
+    response = go_back(request, reverse("dashboard:jobs"))
+    bookmarks.hide_columns(response, shown=request.POST.getlist("columns"))
+    return response
+
+
+@require_POST
+@page()
+def keep_search(request: PageRequest) -> HttpResponse:
+    """Under a name, for whoever asks, in this browser; or forget it."""
+    response = go_back(request, reverse("dashboard:jobs"))
+    name = request.POST.get("name", "").strip()
+    if "forget" in request.POST:
+        bookmarks.forget(request, response, name=request.POST["forget"])
+    else:
+        bookmarks.keep(request, response, name=name, query=request.POST.get("query", ""))
+        messages.success(request, f"Kept as “{name}”, in this browser.")
+    return response
+
+
 def _reason(request: PageRequest) -> str:
     return request.POST.get("reason", "").strip()
-
-
-def _ids(request: PageRequest) -> list[UUID]:
-    try:
-        return [UUID(text) for text in request.POST.getlist("id")]
-    except ValueError:
-        raise Http404("One of these is no job's id.") from None

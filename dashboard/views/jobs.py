@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard import frame
+from dashboard import bookmarks, frame
 from dashboard.access import PageRequest, page
 from dashboard.queries import detail, joblist
 from jobs.api import search
@@ -40,7 +40,14 @@ def show_job(request: PageRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
     if not jobs_for(request.actor).filter(id=job_id).exists():
         return _missing_job(request, job_id)
-    found = detail.read(job_id, actor=request.actor, sample=frame.read_sample(), now=now)
+    zoomed = request.GET.get("attempt", "")
+    found = detail.read(
+        job_id,
+        actor=request.actor,
+        sample=frame.read_sample(),
+        now=now,
+        zoomed=int(zoomed) if zoomed.isascii() and zoomed.isdecimal() and len(zoomed) < 9 else None,
+    )
     return frame.render(request, "job", {"detail": found, "job": found.job}, section="jobs")
 
 
@@ -77,8 +84,9 @@ def _show_list(request: PageRequest, *, section: str, title: str, always: str = 
     asking = Asking(now, request.actor)
     text, oldest_first = _taken_sort(given.get("q", ""), given.get("sort", ""))
     shown, problem, status = Search(), "", 200
+    meant = " ".join(filter(None, [always, *_from_boxes(given), text]))
     try:
-        shown = search.parse(" ".join([always, *_from_boxes(given), text]), asking=asking)
+        shown = search.parse(meant, asking=asking)
         found = joblist.page(shown, asking=asking, cursor=given.get("cursor", ""), oldest_first=oldest_first)
     except SearchInvalid as error:
         found, problem, status = joblist.JobPage([]), str(error), 400
@@ -87,6 +95,11 @@ def _show_list(request: PageRequest, *, section: str, title: str, always: str = 
         "page": found,
         "q": text,
         "problem": problem,
+        "search": meant,
+        "matching": joblist.count_matching(shown, asking=asking) if not problem else 0,
+        "hidden": bookmarks.hidden_columns(request),
+        "columns": bookmarks.COLUMNS,
+        "bookmarks": bookmarks.kept(request),
         "states": shown.states,
         "counts": joblist.count_states(),
         "oldest_first": oldest_first,
@@ -96,6 +109,7 @@ def _show_list(request: PageRequest, *, section: str, title: str, always: str = 
         "always": always,
         "is_first_page": not given.get("cursor"),
         "tabs": _tabs(given, text) if not always else [],
+        "decisions": _decisions(text) if always else [],
         "carried": _query(q=text, since=given.get("since", ""), sort="oldest" if oldest_first else ""),
     }
     return frame.render(request, "jobs", context, section=section, status=status)
@@ -107,6 +121,15 @@ def _tabs(given: Any, text: str) -> list[tuple[str, str]]:
     since = given.get("since", "")
     every = [("", _query(q=rest, since=since))]
     return every + [(str(state), _query(q=f"state:{state} {rest}".strip(), since=since)) for state in State]
+
+
+def _decisions(text: str) -> list[tuple[str, str, bool]]:
+    """Of the dead: what was decided, the query that shows it, whether it is shown now."""
+    words = text.split()
+    rest = " ".join(word for word in words if not word.startswith("letter:"))
+    choices = {"": rest, **{name: f"letter:{name} {rest}".strip() for name in ("open", "discarded")}}
+    asked = next((word.removeprefix("letter:") for word in words if word.startswith("letter:")), "")
+    return [(name, _query(q=query), name == asked) for name, query in choices.items()]
 
 
 def _from_boxes(given: Any) -> list[str]:
@@ -121,7 +144,6 @@ def _taken_sort(text: str, sort: str) -> tuple[str, bool]:
 
 
 def _query(**given: str) -> str:
-
     return urlencode({name: value for name, value in given.items() if value})
 
 

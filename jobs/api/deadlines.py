@@ -20,9 +20,9 @@ class TooSlow(APIException):
 
 
 @contextmanager
-def list_deadline() -> Iterator[None]:
+def list_deadline(*, seconds: float | None = None) -> Iterator[None]:
     """Around the queries of one list."""
-    seconds = conf.current().LIST_TIMEOUT_SECONDS
+    seconds = conf.current().LIST_TIMEOUT_SECONDS if seconds is None else seconds
     guard = _in_sqlite if connections[database()].vendor == "sqlite" else _in_postgres
     try:
         with guard(seconds):

@@ -23,6 +23,7 @@ class TaskTypeShape(serializers.Serializer[Any]):
     payload_schema = serializers.JSONField()
     example = serializers.JSONField(allow_null=True)
     runbook = serializers.CharField(allow_null=True)
+    idempotent = serializers.BooleanField(help_text="Declared: running it twice does no harm.")
 
 
 class TaskTypeList(NamesView):
@@ -48,4 +49,5 @@ def describe(spec: TaskSpec) -> dict[str, Any]:
         "payload_schema": spec.schema.json_schema(),
         "example": spec.options.example,
         "runbook": spec.options.runbook or None,
+        "idempotent": spec.options.idempotent,
     }

@@ -48,6 +48,7 @@ class TaskOptions:
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     discard_on: tuple[type[BaseException], ...] = ()
     sensitive: bool = False
+    idempotent: bool = False
     example: dict[str, Any] | None = None
     runbook: str = ""
     fingerprint: str = ""

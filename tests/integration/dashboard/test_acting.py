@@ -3,10 +3,9 @@
 import json
 from collections.abc import Mapping
 
-import pytest
 from django.test import Client
 
-from dlq.models import DeadLetter, Group, Note, Operation
+from dlq.models import Group, Note, Operation
 from jobs.domain.states import State
 from jobs.models import Action, Job, Queue
 from tests import factories
@@ -45,40 +44,6 @@ def test_a_purge_wants_the_name_typed(world: World, admin: Client) -> None:
     assert "3 waiting jobs were cancelled" in messages_of(
         admin, "/queues/high/purge/", {"reason": "x", "typed": "high"}
     )
-
-
-def test_ticked_jobs_are_cancelled_together_and_the_others_are_counted(world: World, operator: Client) -> None:
-    ids = [str(world.jobs[state].id) for state in (State.SCHEDULED, State.QUEUED, State.SUCCEEDED)]
-    said = messages_of(operator, "/jobs/act/", {"verb": "cancel", "id": ids, "reason": "clean up"})
-    assert said == "2 cancelled, 1 skipped: 1 over already."
-
-
-def test_ticked_dead_jobs_are_requeued_and_discarded(world: World, operator: Client) -> None:
-    first, second, third = factories.make_letters(3)
-    ids = [str(first.job_id), str(second.job_id), str(world.jobs[State.SUCCEEDED].id)]
-    assert messages_of(operator, "/jobs/act/", {"verb": "requeue", "id": ids}) == (
-        "2 requeued, 1 skipped: 1 not dead any more."
-    )
-    messages_of(operator, "/jobs/act/", {"verb": "discard", "id": [str(third.job_id)], "reason": "no use"})
-    assert [DeadLetter.objects.get(id=one.id).resolution for one in (first, second, third)] == [
-        "requeued",
-        "requeued",
-        "discarded",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        ({"verb": "cancel"}, "Tick at least one job first."),
-        ({"verb": "explode", "id": ["0192f3a2-0000-7000-8000-000000000000"]}, "Nothing is called 'explode' here."),
-        ({"verb": "cancel", "id": [f"0192f3a2-0000-7000-8000-{n:012}" for n in range(101)]}, "too many for one go"),
-    ],
-)
-def test_a_bulk_request_that_makes_no_sense_is_answered_in_words(
-    operator: Client, data: dict[str, object], said: str
-) -> None:
-    assert said in messages_of(operator, "/jobs/act/", data)
 
 
 def test_a_letter_is_requeued_once_and_the_second_time_refused(world: World, operator: Client) -> None:

@@ -28,14 +28,14 @@ const actions = {
   j: () => move(1), k: () => move(-1),
   x: () => tick(false), X: () => tick(true),
   Enter: () => rows()[row]?.querySelector("[data-open]")?.click(),
-  r: () => document.querySelector("[data-selection] input:checked") && document.getElementById("reason")?.focus(),
+  r: () => document.querySelector("[data-selection] input[name=id]:checked") && document.querySelector("[data-requeue]")?.click(),
   p: () => document.dispatchEvent(new CustomEvent("tq:toggle")),
   t: () => document.dispatchEvent(new CustomEvent("tq:theme")),
 };
 document.addEventListener("keydown", (event) => {
   if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const target = event.target;
-  if (target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]") || dialog.open) return;
+  if (target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]") || document.querySelector("dialog[open]")) return;
   if (event.key === "Enter" && target.matches("a, button, summary, input")) return;
   if (isGoing) {
     isGoing = false;

@@ -1,8 +1,48 @@
 // Lists of jobs: what is ticked is counted, ticking holds updates, the filter completes its fields.
 const form = document.querySelector("[data-selection]"), said = document.querySelector("[data-ticked]");
-form?.addEventListener("change", () => {
-  const count = form.querySelectorAll("input[name=id]:checked").length;
-  if (said) said.textContent = count ? `${count} ticked. Updates held.` : "With the ticked:";
+const every = form?.querySelector("[data-tick-all]"), dialog = document.getElementById("confirm");
+const boxes = () => [...form.querySelectorAll("input[name=id]")];
+let last = null;
+function tell() {
+  const all = boxes(), count = all.filter((box) => box.checked).length, meant = form.querySelector("input[name=all]");
+  if (meant && !count) meant.checked = false;
+  if (every) { every.checked = count > 0 && count === all.length; every.indeterminate = count > 0 && count < all.length; }
+  if (said) said.textContent = !count ? "With the ticked:" : meant?.checked ? "All that match. Updates held." : `${count} ticked. Updates held.`;
+}
+form?.addEventListener("change", (event) => {
+  if (event.target === every) for (const box of boxes()) box.checked = every.checked;
+  tell();
+});
+form?.addEventListener("click", (event) => {
+  if (!event.target.matches("input[name=id]")) return;
+  const all = boxes(), at = all.indexOf(event.target), from = all.indexOf(last);
+  if (event.shiftKey && from >= 0) for (const box of all.slice(Math.min(at, from), Math.max(at, from) + 1)) box.checked = event.target.checked;
+  last = event.target;
+});
+document.addEventListener("tq:refreshed", () => form && tell());
+
+// A verb asks before it acts: the page that asks is shown as a dialog over the list. Without it, the page itself is.
+form?.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (!dialog?.showModal || !button?.hasAttribute("data-verb")) return;
+  event.preventDefault();
+  button.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), asked = page.querySelector("[data-confirm]");
+    const main = document.getElementById("main"), told = page.querySelector(".messages");
+    if (!asked) return told ? main.prepend(told) : main.replaceChildren(...page.getElementById("main").childNodes);
+    const title = asked.querySelector("h1"), heading = document.createElement("h2");
+    heading.id = title.id; heading.textContent = title.textContent; title.replaceWith(heading);
+    dialog.replaceChildren(document.adoptNode(asked));
+    dialog.showModal();
+    dialog.querySelector("#confirm-reason, [data-close]").focus();
+  } catch { document.getElementById("announcer").textContent = "The server did not answer."; } finally { button.removeAttribute("aria-busy"); }
+});
+dialog?.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-close]") && event.target !== dialog) return;
+  event.preventDefault();
+  dialog.close();
 });
 
 const filter = document.getElementById("filter");
