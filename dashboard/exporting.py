@@ -1,4 +1,4 @@
-"""Lists of jobs as files, written while they are read: by key, a piece at a time, secrets redacted."""
+"""Lists as files, written while they are read: by key, a piece at a time, secrets redacted."""
 
 import csv
 import json
@@ -35,10 +35,14 @@ def download(jobs: QuerySet[Job], *, form: Format, actor: Actor, request: HttpRe
     rows = _rows(jobs, columns)
     text = _csv(rows, columns) if form == "csv" else _json(rows)
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/json"
-    pieces = _turn_by_turn(text) if isinstance(request, ASGIRequest) else text
-    response = StreamingHttpResponse(pieces, content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="jobs.{form}"'
-    return response
+    return stream(text, name=f"jobs.{form}", kind=kind, request=request)
+
+
+def stream(pieces: Iterator[str], *, name: str, kind: str, request: HttpRequest) -> StreamingHttpResponse:
+    """A file that is sent while it is written."""
+    content = _turn_by_turn(pieces) if isinstance(request, ASGIRequest) else pieces
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(content, content_type=kind, headers=headers)
 
 
 def _rows(jobs: QuerySet[Job], columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -92,5 +96,11 @@ def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
 
 async def _turn_by_turn(pieces: Iterator[str]) -> AsyncIterator[str]:
     """The event loop goes on while a piece is read."""
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    read = sync_to_async(_next)
+    while (piece := await read(pieces)) is not None:
         yield piece
+
+
+def _next(pieces: Iterator[str]) -> str | None:
+    """A StopIteration can't cross into a coroutine."""
+    return next(pieces, None)

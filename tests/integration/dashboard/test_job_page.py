@@ -93,7 +93,7 @@ def test_many_attempts_cost_no_more_and_the_newest_are_shown(operator: Client, m
     few, many = (factories.make_job(State.QUEUED, attempt=n, closed=n) for n in (1, 5))
     attempts_of(few, 1)
     attempts_of(many, 5)
-    counts = []
+    counts, text = list[int](), ""
     for job in (few, few, many):
         with CaptureQueriesContext(connection) as captured:
             text = page_of(operator, job)
