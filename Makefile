@@ -122,7 +122,7 @@ format: install-dev ## Format, and mend what ruff can mend
 lock: ## Recompile requirements*.txt from requirements*.in, newest versions allowed
 	@$(call first_python,$(ANY_PYTHON),3.11); test -d .venv-lock || "$$python" -m venv .venv-lock
 	@.venv-lock/bin/pip install -qq --disable-pip-version-check --upgrade uv
-	@for file in requirements requirements-dev; do \
+	@for file in requirements requirements-flower requirements-dev; do \
 		.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 			"$$file.in" -o "$$file.txt"; \
 	done

@@ -12,11 +12,12 @@ import pytest
 import redis
 
 from tests.support import environment, servers
+from tests.support.compose import Services
 from tests.support.process import ROOT
 from tests.support.stack import Stack
 
 USES_REDIS = ("integration", "concurrency", "benchmarks", "redis")
-STACKS = pytest.StashKey[list[Stack]]()
+STACKS = pytest.StashKey[list[Stack | Services]]()
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def test_requirements_are_installed_by_hash_only() -> None:
     assert all("--require-hashes" in line for line in installs)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-flower.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     text = (source.ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     pins = [line for line in text.splitlines() if re.match(r"[A-Za-z]", line)]
