@@ -57,7 +57,8 @@ def prune(now: datetime, *, stripped_until: dict[Kind, datetime] | None = None) 
     done.bodies = _strip(kinds, {} if stripped_until is None else stripped_until, now=now, size=size)
     done.keys = _delete(IdempotencyKey.objects.filter(created_at__lt=_spent(now)), size=size)
     done.chords = _delete(Chord.objects.filter(submitted_at__lt=_usual_end(now)), size=size)
-    elsewhere = [count for _, count in signals.pruning.send(sender=Job, now=now, size=size)]
+    answers: Any = signals.pruning.send(sender=Job, now=now, size=size)
+    elsewhere = [count for _, count in answers]
     done.is_more = any(count >= size for count in (done.jobs, done.bodies, done.keys, done.chords, *elsewhere))
     done.jobs += sum(elsewhere)
     return done
@@ -71,7 +72,8 @@ def preview(now: datetime) -> dict[Kind, tuple[int, int]]:
         body_end = _body_end(kind, now=now)
         bodies = _over(kind, before=body_end).filter(stripped_at__isnull=True).count() if body_end else 0
         found[kind] = (rows, max(0, bodies - rows))
-    for _, counts in signals.prunable.send(sender=Job, now=now):
+    answers: Any = signals.prunable.send(sender=Job, now=now)
+    for _, counts in answers:
         found.update({kind: (count, 0) for kind, count in counts.items()})
     return {kind: counts for kind, counts in sorted(found.items()) if any(counts)}
 
@@ -115,7 +117,7 @@ def _strip(kinds: list[Kind], until: dict[Kind, datetime], *, now: datetime, siz
         pruning.strip([job_id for job_id, _ in found], at=now)
         stripped += len(found)
         if stripped >= size:
-            until[kind] = found[-1][1]
+            until[kind] = found[-1][1] or end
             break
         until[kind] = end
     return stripped
