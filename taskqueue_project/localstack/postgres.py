@@ -24,10 +24,9 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
-    # A test's data need not outlive the machine; commits are as visible and as ordered as ever.
-    "fsync": "off",
-    "full_page_writes": "off",
 }
+# A test's data need not outlive the machine; commits are as visible and as ordered as ever.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresNotFound(Exception):
@@ -58,7 +57,8 @@ def find_binaries() -> Path:
 class EmbeddedPostgres:
     """Made anew in `directory` at `start()`; `stop()` ends it and removes what it wrote."""
 
-    def __init__(self, directory: Path, *, port: int | None = None) -> None:
+    def __init__(self, directory: Path, *, port: int | None = None, durable: bool = False) -> None:
+        self.durable = durable
         self.directory = private.make_directory(directory)
         self.port = port if port is not None else ports.find_free()
         self.password = secrets.token_urlsafe(16)
@@ -74,7 +74,8 @@ class EmbeddedPostgres:
         home = self._home = self._make_home()
         binaries = _reachable_binaries(home)
         self._make_cluster(binaries, home)
-        options = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
+        settings = SETTINGS if self.durable else SETTINGS | FORGETFUL
+        options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with (self.directory / "postgres.log").open("ab") as log:
             process = self.process = subprocess.Popen(
                 [str(binaries / "postgres"), "-D", str(home / "data"), "-p", str(self.port), *options],

@@ -1,7 +1,6 @@
 """Who is measured: Tally on both databases, and stock Celery as people run it. Each has servers of its own."""
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -218,7 +217,3 @@ class TallyPostgres(Tally):
 
 
 ALL: tuple[type[Contender], ...] = (StockPlain, StockRedis, StockDjango, TallySqlite, TallyPostgres)
-
-
-def machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "system": os.uname().sysname, "release": os.uname().release}

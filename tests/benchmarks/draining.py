@@ -31,9 +31,9 @@ def drain(contender: Contender) -> Drained:
     filled = contender.open_jobs()
     contender.start_worker()
     try:
-        begun = _wait_until_open(contender, at_most=int(filled * (1 - _WARM_SHARE)))
+        begun = wait_until_open(contender, at_most=int(filled * (1 - _WARM_SHARE)))
         began, before = time.perf_counter(), processes.cpu_seconds(contender.kinds())
-        _wait_until_open(contender, at_most=0)
+        wait_until_open(contender, at_most=0)
         seconds, after = time.perf_counter() - began, processes.cpu_seconds(contender.kinds())
     finally:
         contender.stop_worker()
@@ -41,7 +41,7 @@ def drain(contender: Contender) -> Drained:
     return Drained(begun, seconds, {kind: cpu / begun * 1e6 for kind, cpu in used.items()})
 
 
-def _wait_until_open(contender: Contender, *, at_most: int) -> int:
+def wait_until_open(contender: Contender, *, at_most: int) -> int:
     give_up_at = time.monotonic() + _GIVE_UP_SECONDS
     while (still_open := contender.open_jobs()) > at_most:
         if time.monotonic() > give_up_at:

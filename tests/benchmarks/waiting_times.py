@@ -1,0 +1,74 @@
+"""How long a job waits for its start when there is nothing else to do, and how long its row waits for the truth at half load."""
+
+import threading
+import time
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.contenders import Contender, Tally
+from tests.benchmarks.draining import wait_until_open
+
+_STAMPS, _STAMPS_A_SECOND = 150, 25.0
+_LOOK_SECONDS = 0.02
+
+
+def idle_start(contender: Contender) -> list[float]:
+    """Seconds from the call to the first line of the body, one job at a time."""
+    contender.start_worker()
+    try:
+        contender.submit("single", 20)  # every process of the pool has run something
+        wait_until_open(contender, at_most=0)
+        contender.samples.unlink(missing_ok=True)
+        contender.submit("stamps", _STAMPS, rate=_STAMPS_A_SECOND)
+        wait_until_open(contender, at_most=0)
+    finally:
+        contender.stop_worker()
+    return [float(line) for line in contender.samples.read_text().split()]
+
+
+def lag_at(contender: Tally, *, rate: float, seconds: float) -> list[float]:
+    """The age of the oldest journal entry that no row shows yet, looked at fifty times a second under a steady load."""
+    ages: list[float] = []
+    over = threading.Event()
+    contender.start_worker()
+    try:
+        contender.submit("single", 20)
+        wait_until_open(contender, at_most=0)
+        watcher = threading.Thread(target=_watch, args=(contender.journal(), over, ages))
+        watcher.start()
+        contender.submit("paced", int(rate * seconds), rate=rate)
+        over.set()
+        watcher.join()
+        wait_until_open(contender, at_most=0)
+    finally:
+        over.set()
+        contender.stop_worker()
+    return ages
+
+
+def _watch(journal: Any, over: threading.Event, ages: list[float]) -> None:
+    while not over.wait(_LOOK_SECONDS):
+        oldest, (seconds, micros) = journal.pipeline().xrange("tally:journal", count=1).time().execute()
+        if oldest:
+            stamp_ms = int(oldest[0][0].partition("-")[0])
+            ages.append(seconds + micros / 1e6 - stamp_ms / 1e3)
+
+
+def percentile(values: list[float], share: float) -> float:
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def middle(values: list[float]) -> float:
+    return median(values) if values else 0.0
+
+
+def until_empty(journal: Any, *, seconds: float) -> bool:
+    give_up_at = time.monotonic() + seconds
+    while journal.xlen("tally:journal"):
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
