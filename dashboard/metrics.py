@@ -60,11 +60,8 @@ class TallyCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        facts = look(self._now)
-        yield from _gauges_of_queues(facts)
-        yield from _gauges_of_the_sample(facts)
-        yield from _gauges_of_processes(facts)
-        yield from _totals(_all_time())
+        yield from gauges(look(self._now))
+        yield from totals(_all_time())
 
 
 def look(now: datetime) -> Facts:
@@ -85,6 +82,12 @@ def look(now: datetime) -> Facts:
         )
     except connections.Unavailable:
         return Facts(at=now, queues=_count_queues(now), sample=None)
+
+
+def gauges(facts: Facts) -> Iterator[Metric]:
+    yield from _gauges_of_queues(facts)
+    yield from _gauges_of_the_sample(facts)
+    yield from _gauges_of_processes(facts)
 
 
 def _count_queues(now: datetime) -> list[dict[str, Any]]:
@@ -155,7 +158,7 @@ def _gauges_of_processes(facts: Facts) -> Iterator[Metric]:
     yield serving
 
 
-def _totals(totals: Mapping[tuple[str, str], Totals]) -> Iterator[Metric]:
+def totals(found: Mapping[tuple[str, str], Totals]) -> Iterator[Metric]:
     ended = CounterMetricFamily("tally_jobs_ended", "Jobs that ended.", labels=[*_OF_TASK, "outcome"])
     closed = CounterMetricFamily("tally_attempts_ended", "Attempts that ended.", labels=[*_OF_TASK, "outcome"])
     simple = {
@@ -166,7 +169,7 @@ def _totals(totals: Mapping[tuple[str, str], Totals]) -> Iterator[Metric]:
     pruned = CounterMetricFamily("tally_jobs_pruned", "Ended jobs whose rows retention deleted.", labels=_OF_TASK)
     waits = HistogramMetricFamily("tally_wait_seconds", "From due to started.", labels=_OF_TASK)
     runs = HistogramMetricFamily("tally_run_seconds", "From started to ended.", labels=_OF_TASK)
-    for (queue, task), total in sorted(totals.items()):
+    for (queue, task), total in sorted(found.items()):
         of_task, counts = [queue, task], total.counts
         for outcome in _JOB_OUTCOMES:
             ended.add_metric([*of_task, outcome], counts[outcome])

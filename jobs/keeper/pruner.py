@@ -57,8 +57,8 @@ def prune(now: datetime, *, stripped_until: dict[Kind, datetime] | None = None) 
     done.bodies = _strip(kinds, {} if stripped_until is None else stripped_until, now=now, size=size)
     done.keys = _delete(IdempotencyKey.objects.filter(created_at__lt=_spent(now)), size=size)
     done.chords = _delete(Chord.objects.filter(submitted_at__lt=_usual_end(now)), size=size)
-    answers: Any = signals.pruning.send(sender=Job, now=now, size=size)
-    elsewhere = [count for _, count in answers]
+    answers: list[tuple[Any, Any]] = list(signals.pruning.send(sender=Job, now=now, size=size))
+    elsewhere: list[int] = [count for _, count in answers]
     done.is_more = any(count >= size for count in (done.jobs, done.bodies, done.keys, done.chords, *elsewhere))
     done.jobs += sum(elsewhere)
     return done
@@ -72,7 +72,7 @@ def preview(now: datetime) -> dict[Kind, tuple[int, int]]:
         body_end = _body_end(kind, now=now)
         bodies = _over(kind, before=body_end).filter(stripped_at__isnull=True).count() if body_end else 0
         found[kind] = (rows, max(0, bodies - rows))
-    answers: Any = signals.prunable.send(sender=Job, now=now)
+    answers: list[tuple[Any, Any]] = list(signals.prunable.send(sender=Job, now=now))
     for _, counts in answers:
         found.update({kind: (count, 0) for kind, count in counts.items()})
     return {kind: counts for kind, counts in sorted(found.items()) if any(counts)}
@@ -113,11 +113,11 @@ def _strip(kinds: list[Kind], until: dict[Kind, datetime], *, now: datetime, siz
         rows = _over(kind, before=end).filter(stripped_at__isnull=True)
         if kind in until:
             rows = rows.filter(finished_at__gte=until[kind])
-        found = list(rows.order_by("finished_at").values_list("id", "finished_at")[: size - stripped])
+        found: list[Any] = list(rows.order_by("finished_at").values_list("id", "finished_at")[: size - stripped])
         pruning.strip([job_id for job_id, _ in found], at=now)
         stripped += len(found)
         if stripped >= size:
-            until[kind] = found[-1][1] or end
+            until[kind] = found[-1][1]
             break
         until[kind] = end
     return stripped
