@@ -26,8 +26,10 @@ class Command(BaseCommand):
         parser.add_argument("--queue", help="instead of the task's own queue")
         parser.add_argument("--delay", type=float, metavar="SECONDS", help="not before so many seconds from now")
         parser.add_argument("--idempotency-key", default="", metavar="KEY", help="a second submission finds the first")
-        parser.add_argument("--correlation-id", default="", metavar="ID")
-        parser.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")
+        parser.add_argument("--correlation-id", default="", metavar="ID", help="shared by jobs that belong together")
+        parser.add_argument(
+            "--tag", action="append", default=[], dest="tags", metavar="TAG", help="may be given several times"
+        )
         parser.add_argument("--wait", action="store_true", help="wait until the job has ended")
         parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="how long --wait waits")
         parser.add_argument("--list", action="store_true", help="name every task and what it takes")

@@ -1,0 +1,1 @@
+"""Pages of docs/ that are read off the code: the settings and the commands."""
