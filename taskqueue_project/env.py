@@ -23,6 +23,7 @@ from taskqueue_project.localstack import private, redis, stackfile
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 NEEDED_IN_PRODUCTION = ("SECRET_KEY", "ALLOWED_HOSTS", "REDIS_URL")
+LOG_FORMATS = ("plain", "json")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SQLITE_NAME = "tally.sqlite3"
 USUAL_REDIS_URL = "redis://127.0.0.1:6379"
@@ -39,6 +40,8 @@ class Environment:
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
     environment_name: str
+    log_format: str
+    """plain or json."""
     https: bool
     embedded: bool
     """The embedded stack provides this process with its settings."""
@@ -80,6 +83,7 @@ def load(environ: Mapping[str, str], *, checkout: Path = CHECKOUT) -> Environmen
         allowed_hosts=_names(values, "ALLOWED_HOSTS", default=LOOPBACK_HOSTS),
         csrf_trusted_origins=_names(values, "CSRF_TRUSTED_ORIGINS"),
         environment_name=values.get("TALLY_ENVIRONMENT") or ("local" if embedded or debug else "production"),
+        log_format=_one_of(values, "TALLY_LOG_FORMAT", LOG_FORMATS),
         https=_flag(values, "TALLY_HTTPS", default=False),
         embedded=embedded,
         started_by_up=_flag(told, "TALLY_EMBEDDED", default=False),
@@ -162,6 +166,14 @@ def _redis_url(values: Mapping[str, str], data_dir: Path) -> str:
 
 def _flag(values: Mapping[str, str], name: str, *, default: bool) -> bool:
     return bool(django_environ.Env.parse_value(values[name], bool)) if name in values else default
+
+
+def _one_of(values: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """The first of the known is usual."""
+    given = values.get(name, known[0]).lower()
+    if given not in known:
+        raise ImproperlyConfigured(f"{name}={given} must be one of {', '.join(known)}.")
+    return given
 
 
 def _names(values: Mapping[str, str], name: str, *, default: tuple[str, ...] = ()) -> list[str]:

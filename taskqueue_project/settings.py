@@ -194,8 +194,11 @@ SECURE_HSTS_SECONDS = 31_536_000 if ENV.https else 0
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+        "json": {"()": "taskqueue_project.jsonlogs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django.server": {"level": "WARNING"},
@@ -204,6 +207,8 @@ LOGGING = {
         # Two lines a job, the second with its result: they cost, and they tell what a payload may hide. The rows tell more.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # One line for each phase of every job, with its ids: for machines that collect them.
+        "jobs.phases": {"level": "INFO" if ENV.log_format == "json" else "WARNING"},
         "django.tasks": {"level": "WARNING"},
         "django_tasks": {"level": "WARNING"},
     },

@@ -26,6 +26,8 @@ class Delivery:
     queued_at: datetime | None
     expires_at: datetime | None
     sealed: bool
+    correlation_id: str = ""
+    traceparent: str = ""
 
 
 def build(app: Celery, job: Job) -> Any:
@@ -61,6 +63,8 @@ def build(app: Celery, job: Job) -> Any:
         expires_at=_text(job.expires_at),
         sealed=sealed,
     )
+    if job.correlation_id:
+        message.headers["correlation"] = job.correlation_id
     return message
 
 
@@ -82,6 +86,8 @@ def read(headers: Mapping[str, Any]) -> Delivery | None:
         queued_at=stamp(headers.get("queued_at")),
         expires_at=stamp(headers.get("expires_at")),
         sealed=bool(headers.get("sealed")),
+        correlation_id=str(headers.get("correlation") or ""),
+        traceparent=str(headers.get("traceparent") or ""),
     )
 
 

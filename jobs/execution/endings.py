@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import redis
 
+from jobs import phases
 from jobs.broker import claims, connections, entries
 from jobs.broker.message import Delivery
 from jobs.domain.journal import Ended, Executor, Failure
@@ -72,6 +73,18 @@ def close(entry: Entry, outcome: Outcome, failure: Failure) -> Word:
     policy = verdicts.policy_of(spec, entry.delivery.max_retries) if spec else RetryPolicy()
     ending = verdicts.of_outcome(outcome, entry.delivery.budget, policy, failure=failure)
     by = Executor(worker=entry.worker, incarnation=identity.incarnation, pid=entry.pid, beat=identity.beats.value)
+    phases.tell(
+        "ended",
+        job_id=entry.delivery.job_id,
+        task=entry.task,
+        attempt=entry.delivery.attempt,
+        outcome=str(outcome),
+        worker=by.worker,
+        pid=by.pid,
+        told_by="parent",
+        correlation_id=entry.delivery.correlation_id,
+        traceparent=entry.delivery.traceparent,
+    )
     return _word(entry.delivery, outcome, ending.verdict, failure, by, entry)
 
 

@@ -16,6 +16,7 @@ from celery.app.task import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from celery.exceptions import Retry as CeleryRetry
 
+from jobs import phases, tracing
 from jobs.broker import claims, connections, message, mirror
 from jobs.broker.message import Delivery
 from jobs.domain.retry import Next
@@ -73,6 +74,7 @@ def run_attempt(
     started_ms = ledger.start(run)
     if started_ms is None:
         raise Ignore("another process holds this attempt: a duplicate was suppressed")
+    _tell("started", task, run, delivery)
     _enter(task, run, delivery, ledger)
     began = time.monotonic()
     spec = registry.spec_of(task)
@@ -80,7 +82,8 @@ def run_attempt(
     error: BaseException | None = None
     value: Any = None
     try:
-        value = _call(task, args, kwargs)
+        with tracing.span(task.name, headers=vars(task.request), job_id=run.job_id, attempt=run.attempt):
+            value = _call(task, args, kwargs)
         ending = verdicts.of_result(value, delivery.budget, policy)
     except BaseException as raised:  # noqa: BLE001  (the one place: whatever the body raises is an outcome)
         error = raised
@@ -93,7 +96,22 @@ def run_attempt(
     context.leave()
     log = logs.end()
     _finish(partial(ledger.finish, run, ending, started_ms=started_ms, run_seconds=run_seconds, log=log))
+    _tell("ended", task, run, delivery, outcome=str(ending.outcome), run_seconds=round(run_seconds, 4))
     return _answer(ending, value, error)
+
+
+def _tell(phase: str, task: Task[Any, Any], run: Run, delivery: Delivery, **more: object) -> None:
+    phases.tell(
+        phase,
+        job_id=run.job_id,
+        task=task.name,
+        attempt=run.attempt,
+        worker=run.by.worker,
+        pid=run.by.pid,
+        correlation_id=delivery.correlation_id,
+        traceparent=delivery.traceparent,
+        **more,
+    )
 
 
 def _finish(finish: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from jobs import conf
+from jobs import conf, tracing
 from jobs.domain.actors import Actor
 from jobs.domain.errors import TallyError
 from jobs.domain.states import Source, State
@@ -90,7 +90,7 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         queue=registry.known_queue(draft.queue or (spec.options.queue if spec else conf.current().QUEUES[0])),
         args=args,
         payload=payload,
-        options=dict(draft.options),
+        options=_options(draft),
         sensitive=bool(spec and spec.options.sensitive),
         state=state,
         max_retries=_not_negative("max_retries", max_retries),
@@ -123,6 +123,14 @@ def _arguments(draft: Draft, spec: registry.TaskSpec | None) -> tuple[list[Any],
     if spec is not None and not draft.trusted:
         spec.schema.validate(args, payload)
     return kept_args, kept_payload
+
+
+def _options(draft: Draft) -> dict[str, Any]:
+    """With the trace that is open here, unless the draft names one."""
+    options, carried = dict(draft.options), tracing.carried()
+    if carried and not tracing.of_options(options):
+        options["headers"] = {**(options.get("headers") or {}), **carried}
+    return options
 
 
 def _storable(value: Any) -> Any:

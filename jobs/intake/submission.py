@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import conf
+from jobs import conf, phases, tracing
 from jobs.broker import publisher
 from jobs.domain.actors import CODE, Actor
 from jobs.domain.errors import TallyError
@@ -48,7 +49,23 @@ def insert(jobs: Sequence[Job], *, scope: str, now: datetime) -> list[Job]:
     fresh = {job.id: job for job in settled if not job.replayed}  # a key given twice in one batch is one job
     queued = [job for job in fresh.values() if job.state == State.QUEUED]
     publisher.publish_on_commit(queued, using=database())
+    if fresh and phases.are_told():
+        transaction.on_commit(partial(_tell, list(fresh.values())), using=database(), robust=True)
     return settled
+
+
+def _tell(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        phases.tell(
+            "submitted",
+            job_id=job.id,
+            task=job.task,
+            queue=job.queue,
+            state=str(job.state),
+            source=str(job.source),
+            correlation_id=job.correlation_id,
+            traceparent=tracing.of_options(job.options).get("traceparent", ""),
+        )
 
 
 def insert_unpublished(jobs: Sequence[Job], *, scope: str, now: datetime) -> list[Job]:

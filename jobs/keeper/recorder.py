@@ -16,7 +16,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from jobs import conf
+from jobs import conf, phases, tracing
 from jobs.broker import connections, journal
 from jobs.broker.journal import Line
 from jobs.domain.journal import Adopted, Ended, Entry, Failure, Progressed
@@ -115,11 +115,28 @@ def _apply(client: redis.Redis, lines: Sequence[Line]) -> list[tuple[object, int
         if adopted:
             adopting.adopt(adopted)
         recorded = recording.record(entries) if entries else recording.Recorded()
+    if phases.are_told():
+        _tell(recorded)
     orphans = {id(entry) for entry in recorded.orphans}
     for line in lines:
         if id(line.entry) in orphans:
             _quarantine(client, line, "no job has this id: it was pruned, or SQL was restored from a backup")
     return recorded.over
+
+
+def _tell(recorded: recording.Recorded) -> None:
+    for case in recorded.cases:
+        if case.moved:
+            phases.tell(
+                "recorded",
+                job_id=case.job.id,
+                task=case.job.task,
+                attempt=case.job.attempt,
+                queue=case.job.queue,
+                state=str(case.job.state),
+                correlation_id=case.job.correlation_id,
+                traceparent=tracing.of_options(case.job.options).get("traceparent", ""),
+            )
 
 
 def _apply_alone(client: redis.Redis, lines: Sequence[Line]) -> list[tuple[object, int]]:

@@ -36,6 +36,7 @@ def of(*, database_url: str, redis_url: str, data: Path) -> dict[str, str]:
         "TALLY_EMBEDDED": "0",
         "TALLY_ENVIRONMENT": "test",
         "TALLY_HTTPS": "0",
+        "TALLY_LOG_FORMAT": "plain",
         "TALLY_RELEASE": "under-test",
         "TALLY_RETRY_TIME_SCALE": RETRY_TIME_SCALE,
     }
