@@ -163,6 +163,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = (
 )
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "jobs.execution.schedule:SlotScheduler"
+CELERY_BEAT_SYNC_EVERY = 1  # when each schedule last ran is in SQL at once: an overdue one is told from it
 if "TALLY_DRILL_WITNESS" in os.environ:
     CELERY_IMPORTS = ["taskqueue_project.drill.witness"]
 

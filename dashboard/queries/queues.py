@@ -15,6 +15,7 @@ from jobs.keeper import sampler
 from jobs.models import Queue, Rollup
 
 _MIX_MINUTES = 60
+_ENDED = ("succeeded", "retrying", "dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Mix:
     dead: int
     wait_p95: float | None
     run_p95: float | None
+    share_percent: float
 
 
 def read(*, sample: dict[str, Any] | None, now: datetime, only: str = "") -> list[QueueRow]:
@@ -84,6 +86,8 @@ def mix_of(queue: str, *, now: datetime) -> list[Mix]:
         total.counts.update(counts)
         total.waits.update(waits)
         total.runs.update(runs)
+    ended = {task: sum(total.counts[name] for name in _ENDED) for task, total in totals.items()}
+    all_ended = sum(ended.values())
     return [
         Mix(
             task,
@@ -92,8 +96,9 @@ def mix_of(queue: str, *, now: datetime) -> list[Mix]:
             total.counts["dead"],
             series.percentile(total.waits, 0.95),
             series.percentile(total.runs, 0.95),
+            100 * ended[task] / all_ended if all_ended else 0.0,
         )
-        for task, total in sorted(totals.items())
+        for task, total in sorted(totals.items(), key=lambda found: -ended[found[0]])
     ]
 
 

@@ -13,7 +13,8 @@ from jobs.domain.states import Outcome
 from jobs.models import Attempt
 
 ORPHANS_SHOWN = 20
-_HEAVY = ("traceback", "log", "job__payload", "job__result")
+_HEAVY_OF_ATTEMPT = ("traceback", "log")
+_HEAVY = (*_HEAVY_OF_ATTEMPT, "job__payload", "job__result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,15 @@ def read() -> Pool:
 def read_with_lost() -> Pool:
     """And what became of the jobs that absent workers ran."""
     pool = read()
-    gone = {worker.beat.incarnation: worker.beat.name for worker in pool.workers if not worker.is_live}
-    if not gone:
+    gone = [worker.beat for worker in pool.workers if not worker.is_live]
+    ran = [job_id for beat in gone for job_id, _attempt, _task in beat.running]
+    if not ran:
         return pool
-    ended = Attempt.objects.filter(worker__in=set(gone.values()), incarnation__in=gone, outcome=Outcome.LOST)
+    ended = Attempt.objects.filter(
+        job__in=ran, incarnation__in=[beat.incarnation for beat in gone], outcome=Outcome.LOST
+    )
     lost: dict[str, list[Attempt]] = {}
-    for attempt in ended.select_related("job").defer(*_HEAVY).order_by("-job_id")[:ORPHANS_SHOWN]:
+    for attempt in ended.defer(*_HEAVY_OF_ATTEMPT):
         lost.setdefault(attempt.incarnation, []).append(attempt)
     return replace(pool, lost=lost)
 

@@ -91,12 +91,15 @@ class Visitor:
 
     def _opened(self, context: BrowserContext, *, scripts: bool) -> Page:
         if scripts:
-            context.expose_function("tellViolation", self.troubles.append)  # of every page that is visited
+            context.expose_function("tellViolation", self._note)  # of every page that is visited
             context.add_init_script(WATCH)
         page = context.new_page()
         page.on("pageerror", lambda error: self.troubles.append(f"script error: {error}"))
         page.on("console", lambda said: self._hear(said.type, said.text))
         return page
+
+    def _note(self, trouble: str) -> None:
+        self.troubles.append(trouble)
 
     def _hear(self, kind: str, text: str) -> None:
         if "Content Security Policy" in text or "violates" in text:

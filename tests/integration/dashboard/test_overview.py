@@ -1,5 +1,6 @@
 """The first screen: what its tiles compare, what its charts show and mark, and what it says needs attention."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -202,3 +203,12 @@ def test_a_healthy_installation_says_when_it_looked(admin: Client) -> None:
     shown = concerns.find({"queues": []}, actor=CODE, is_silent=False, pool=Pool([], []), now=timezone.now())
     assert shown == []
     assert "checked <time" in admin.get("/").content.decode()
+
+
+def test_nothing_on_the_first_screen_waits_for_a_script(admin: Client) -> None:
+    remember(seconds=60, until=a_moment())
+    text = admin.get("/").content.decode()
+    scripts = re.findall(r"<script [^>]*src=[^>]*>", text)
+    assert len(scripts) >= 6
+    assert [tag for tag in scripts if 'type="module"' not in tag and " defer " not in tag] == []
+    assert text.count('class="spark"') == 6

@@ -104,15 +104,22 @@ def pages(now: datetime) -> list[str]:
 def test_every_page_comes_within_200_ms_with_a_million_jobs_and_50_000_open_letters(superuser: Client) -> None:
     now = datetime.now(UTC)
     fill_charts(now)
-    for name in ("high", "default", "low"):
-        factories.make_beat(f"{name}@box", queues=(name,))
     took: dict[str, float] = {}
     for path in pages(now):
-        sampler.sample(timezone.now())
+        show_life(now)
         assert superuser.get(path).status_code == 200, path
         took[path] = p95_of(superuser, path)
     print({path: f"{seconds * 1000:.0f} ms" for path, seconds in took.items()})  # noqa: T201  (what make test-scale is run for)
     assert {path: seconds for path, seconds in took.items() if seconds > P95_MOST_SECONDS} == {}
+
+
+def show_life(now: datetime) -> None:
+    """The keeper's sample, three live workers, and one that is gone with what it ran."""
+    sampler.sample(timezone.now())
+    for name in ("high", "default", "low"):
+        factories.make_beat(f"{name}@box", queues=(name,))
+    ran = Job.objects.filter(id__gte=ids.lowest_at(now - timedelta(days=5))).values_list("id", "task")[:8]
+    factories.make_beat("worker@box", seconds_ago=60, running=tuple((str(job), 1, task) for job, task in ran))
 
 
 def p95_of(client: Client, path: str) -> float:
