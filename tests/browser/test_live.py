@@ -174,6 +174,13 @@ def test_after_three_sockets_that_failed_it_polls_and_it_goes_on_trying(visitor:
         state_of(page).to_have_attribute("data-connection", "live")
 
 
+def test_one_page_too_many_polls_instead(visitor: Visitor) -> None:
+    with visitor.page() as page:
+        answer(page, lambda socket: socket.close(code=4429))
+        page.goto("/")
+        expect(page.locator("[data-connection-text]")).to_have_text("Polling every 5 s")
+
+
 def test_who_is_signed_out_is_told_with_a_way_back(visitor: Visitor) -> None:
     with visitor.page() as page:
         page.clock.install()

@@ -74,7 +74,7 @@ function closed(code) {
   if (code === 4401) return signedOut();
   if (code === 4403) { rest(); return show("out", "Not allowed", { loud: "Live numbers need the permission jobs.view_job." }); }
   if (paused || document.hidden) return;
-  tries += 1;
+  tries = code === 4429 ? Math.max(tries + 1, POLL_AFTER) : tries + 1; // too many sockets: asking is allowed
   const wait = Math.round(Math.random() * Math.min(30, 2 ** Math.min(tries, 5)) * 1000) + 300;
   if (tries >= POLL_AFTER && !polling && body.dataset.polling) { polling = setInterval(poll, POLL_EVERY); poll(); }
   due = Date.now() + wait;
