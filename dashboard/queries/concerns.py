@@ -75,7 +75,7 @@ def _queue_concerns(queue: dict[str, Any], pool: Pool) -> list[Concern]:
         return [Concern(level, f"No worker takes from {name}; {waiting} wait.", "dashboard:queue", name)]
     level = waiting_level(oldest)
     return (
-        [Concern(level, f"The oldest job in {name} has waited {oldest:.0f} s.", "dashboard:queue", name)]
+        [Concern(level, f"The oldest job in {name} has waited {_rounded(oldest)}.", "dashboard:queue", name)]
         if level
         else []
     )
