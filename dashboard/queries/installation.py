@@ -24,7 +24,6 @@ _OF_REDIS = {
     "aof_enabled": "Append-only file",
     "rdb_last_bgsave_status": "Last snapshot",
     "connected_clients": "Clients",
-    "uptime_in_seconds": "Up (seconds)",
 }
 
 
@@ -42,7 +41,7 @@ class Installation:
     versions: list[Fact]
     database: list[Fact]
     redis: list[Fact]
-    kept: list[tuple[str, float]]
+    kept: list[tuple[str, float | None]]
     settings: list[tuple[str, Any]]
     problems: list[checks.CheckMessage]
 
@@ -55,6 +54,7 @@ def read() -> Installation:
         redis=_redis(),
         kept=[
             ("Finished jobs, discarded letters", settings.KEEP_FINAL_SECONDS),
+            ("Their payloads, results and logs", settings.KEEP_BODIES_SECONDS),
             ("Idempotency keys", settings.IDEMPOTENCY_KEPT_SECONDS),
             ("Claims, after the end of an attempt", settings.CLAIM_KEPT_SECONDS),
         ],
@@ -101,7 +101,13 @@ def _redis() -> list[Fact]:
         info: dict[str, Any] = connections.hasty().info()
     except connections.Unavailable:
         return [Fact("State", "can’t be reached", "Jobs are accepted and wait until it is back.")]
-    return [Fact(shown, info[name], _warn(name, info[name])) for name, shown in _OF_REDIS.items() if name in info]
+    return [
+        Fact(shown, _said(info[name]), _warn(name, info[name])) for name, shown in _OF_REDIS.items() if name in info
+    ]
+
+
+def _said(value: Any) -> str:
+    return {"0": "off", "1": "on", "0B": "none"}.get(str(value), str(value))
 
 
 def _warn(name: str, value: Any) -> str:

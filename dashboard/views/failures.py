@@ -102,9 +102,9 @@ def triage_group(request: PageRequest, fingerprint: str) -> HttpResponse:
             case "acknowledge" | "resolve" | "reopen":
                 getattr(triage, verb)(fingerprint, **options)
             case "mute":
-                triage.mute(
-                    fingerprint, until=timezone.now() + MUTES.get(given.get("for", ""), MUTES["24h"]), **options
-                )
+                until = timezone.now() + MUTES.get(given.get("for", ""), MUTES["24h"])
+                deaths = forms.whole("deaths", given.get("deaths", "")) or None
+                triage.mute(fingerprint, until=until, deaths=deaths, **options)
             case "assign":
                 triage.assign(fingerprint, actor=actor, assignee=given.get("assignee", "").strip())
             case "note":

@@ -125,3 +125,23 @@ def test_a_worker_is_made_quiet_and_woken(visitor: Visitor, story: Story) -> Non
         assert story.state_of(waiting) == "queued"
         page.get_by_role("button", name="Wake up").click()
         story.wait_for_state(waiting, "succeeded")
+
+
+def test_ticked_jobs_are_asked_about_over_the_list_and_then_cancelled(visitor: Visitor, story: Story) -> None:
+    jobs = story.enqueue_many("noop", [{}, {}, {}], delay_seconds=600)
+    with visitor.page() as page:
+        page.goto("/jobs/?q=state:scheduled")
+        page.locator(f"[data-row='{jobs[0]}'] input").check()
+        page.locator(f"[data-row='{jobs[2]}'] input").click(modifiers=["Shift"])
+        expect(page.locator("[data-ticked]")).to_have_text("3 ticked. Updates held.")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(page.locator("dialog#confirm")).to_contain_text("Cancel 3 jobs?")
+        expect(page.locator(":focus")).to_have_attribute("name", "reason")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog#confirm")).to_be_hidden()
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.keyboard.type("by mistake")
+        page.keyboard.press("Enter")
+        expect(page.locator(".message")).to_contain_text("3 cancelled.")
+    for job in jobs:
+        story.wait_for_state(job, "cancelled")

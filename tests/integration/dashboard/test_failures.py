@@ -172,6 +172,14 @@ def test_a_whole_group_is_discarded_only_when_that_is_typed(operator: Client) ->
     assert Operation.objects.get().verb == "discard"
 
 
+def test_a_group_is_muted_until_so_many_more_have_died(operator: Client) -> None:
+    [letter] = factories.make_letters(1)
+    data = {"verb": "mute", "for": "7d", "deaths": "3", "reason": "known"}
+    operator.post(f"/failures/{letter.fingerprint}/triage/", data)
+    group = Group.objects.get()
+    assert (group.state, group.muted_until_total) == ("muted", 4)
+
+
 def test_muted_groups_are_found_under_their_status(operator: Client) -> None:
     [letter] = factories.make_letters(1)
     triage.mute(letter.fingerprint, actor=CODE, deaths=5)

@@ -73,6 +73,14 @@ def test_a_task_that_nobody_knows_can_not_be_requeued_and_the_page_says_why(oper
     assert "requeue-reason" in page_of(operator, known)
 
 
+def test_what_retention_let_go_is_told_and_can_not_run_again(operator: Client) -> None:
+    dead = factories.make_job(State.DEAD, stripped_at=timezone.now())
+    over = factories.make_job(State.SUCCEEDED, stripped_at=timezone.now())
+    assert "so it can’t run again" in page_of(operator, dead)
+    assert "requeue-reason" not in page_of(operator, dead)
+    assert "Retention let it go" in page_of(operator, over)
+
+
 def test_those_who_belong_together_are_named(operator: Client) -> None:
     parent = factories.make_job(State.SUCCEEDED)
     job, beside = (factories.make_job(State.QUEUED, parent_id=parent.id, root_id=parent.id) for _ in range(2))
