@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Count
 
@@ -96,7 +97,7 @@ def read_with_lost() -> Pool:
     """And what became of the jobs that absent workers ran."""
     pool = read()
     gone = [worker.beat for worker in pool.workers if not worker.is_live]
-    ran = [job_id for beat in gone for job_id, _attempt, _task in beat.running]
+    ran = [UUID(job_id) for beat in gone for job_id, _attempt, _task in beat.running]
     if not ran:
         return pool
     ended = Attempt.objects.filter(
