@@ -23,25 +23,26 @@ PAGES = (
     "/about/",
     "/j/zzz/",
 )
-RULES = (
+ALL_RULES = (
     "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations']}"
 )
+COLOURS = "{runOnly: {type: 'rule', values: ['color-contrast']}, resultTypes: ['violations']}"
 
 
-@pytest.fixture
-def paths(story: Story) -> list[str]:
+@pytest.fixture(scope="module")
+def paths(shared: Story) -> list[str]:
     """The fixed pages, those of a job in trouble, and its group."""
-    dead = story.enqueue("always_fails", message="a sad one")
-    story.wait_for_state(dead, "dead", seconds=90)
-    waiting = story.enqueue_many("noop", [{}], delay_seconds=900)[0]
-    worker = story.call("answer = Attempt.objects.exclude(worker='').first().worker")
-    fingerprint = story.call("from dlq.models import DeadLetter; answer = DeadLetter.objects.first().fingerprint")
+    dead = shared.enqueue("always_fails", message="a sad one")
+    shared.wait_for_state(dead, "dead", seconds=90)
+    waiting = shared.enqueue_many("noop", [{}], delay_seconds=900)[0]
+    worker = shared.call("answer = Attempt.objects.exclude(worker='').first().worker")
+    fingerprint = shared.call("from dlq.models import DeadLetter; answer = DeadLetter.objects.first().fingerprint")
     return [*PAGES, f"/jobs/{dead}/", f"/jobs/{waiting}/", f"/failures/{fingerprint}/", f"/workers/{worker}/"]
 
 
-def offences(page: Page) -> list[str]:
+def offences(page: Page, rules: str) -> list[str]:
     page.evaluate(AXE)
-    found = page.evaluate(f"axe.run(document, {RULES}).then((all) => all.violations)")
+    found = page.evaluate(f"axe.run(document, {rules}).then((all) => all.violations)")
     return [
         f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:160]} … {one['nodes'][0]['failureSummary'][:200]}"
         for one in found
@@ -49,26 +50,27 @@ def offences(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(visitor: Visitor, paths: list[str], theme: str) -> None:
+@pytest.mark.parametrize(("theme", "rules"), [("light", ALL_RULES), ("dark", COLOURS)], ids=["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(visitor: Visitor, paths: list[str], theme: str, rules: str) -> None:
     with visitor.page(theme=theme) as page:
         found = {}
         for path in paths:
             page.goto(path)
-            if offending := offences(page):
+            if offending := offences(page, rules):
                 found[path] = offending
     assert found == {}
 
 
-@pytest.mark.parametrize("width", [390, 768, 1024, 1920])
-def test_nothing_sticks_out_at_any_width(visitor: Visitor, paths: list[str], width: int) -> None:
-    with visitor.page(width=width) as page:
+def test_nothing_sticks_out_at_any_width(visitor: Visitor, paths: list[str]) -> None:
+    with visitor.page() as page:
         wide = {}
         for path in paths:
             page.goto(path)
-            beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            if beyond > 0:
-                wide[path] = beyond
+            for width in (1920, 1024, 768, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                if beyond > 0:
+                    wide[path, width] = beyond
     assert wide == {}
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.story import Story
 from tests.support.waiting import until
 
@@ -18,20 +20,23 @@ answer = list(Group.objects.filter(tasks=["ask"]).order_by("title").values("titl
     return list(story.call(code))
 
 
-def test_three_kinds_500_times_each_are_three_groups_and_another_cause_a_fourth(story: Story) -> None:
-    payloads = [{"kind": kind, "number": number} for number in range(500) for kind in KINDS]
-    ids = story.enqueue_many("ask", payloads)
-    assert story.wait_for_ends(ids, seconds=150) == {"dead": 1_500}
-    found = groups(story)
-    assert [group["total"] for group in found] == [500, 500, 500], found
+@pytest.mark.parametrize("times", [100, pytest.param(500, marks=pytest.mark.long)])
+def test_three_kinds_many_times_each_are_three_groups_and_another_cause_a_fourth(fresh: Story, times: int) -> None:
+    fresh.start_keeper()
+    fresh.start_worker()
+    payloads = [{"kind": kind, "number": number} for number in range(times) for kind in KINDS]
+    ids = fresh.enqueue_many("ask", payloads)
+    assert fresh.wait_for_ends(ids, seconds=150) == {"dead": 3 * times}
+    found = groups(fresh)
+    assert [group["total"] for group in found] == [times, times, times], found
     assert [group["title"] for group in found] == [
         "Refused: order <n> (<uuid>) was refused",
         "TimeoutError: no answer from <n> within <n> s",
         "ValueError: row <n> of <path> is not <text>",
     ]
-    other = story.enqueue("ask", kind="refused because", number=7)
-    story.wait_for_end(other)
-    assert sorted(group["total"] for group in groups(story)) == [1, 500, 500, 500]
+    other = fresh.enqueue("ask", kind="refused because", number=7)
+    fresh.wait_for_end(other)
+    assert sorted(group["total"] for group in groups(fresh)) == [1, times, times, times]
 
 
 def test_a_requeue_before_the_fix_dies_again_and_one_after_it_succeeds(story: Story, marks: Path, gate: Path) -> None:
