@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -24,7 +25,12 @@ def main() -> None:
 
 class _Stock:
     def __init__(self) -> None:
-        import_module("tests.benchmarks.stock").app.set_current()
+        stock = import_module("tests.benchmarks.stock")
+        if "DJANGO_SETTINGS_MODULE" in os.environ:
+            import django
+
+            django.setup()
+        stock.app.set_current()
         self.tasks: Any = import_module("tests.benchmarks.tasks")
 
     def one(self, task: str, **payload: Any) -> None:
