@@ -5,6 +5,7 @@ Run as `python -m taskqueue_project.server -b HOST -p PORT`.
 """
 
 import json
+import logging
 import sys
 import time
 from typing import Any
@@ -16,10 +17,14 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.web import http
+
+logger = logging.getLogger(__name__)
 
 APPLICATION = "taskqueue_project.asgi:application"
 FINISH_WITHIN_SECONDS = 10.0
+FIRST_REQUEST_SECONDS = 3.0  # a connection that was taken before the end began has this long to ask
 LOOK_EVERY_SECONDS = 0.02
 reactor: Any = _reactor  # its stubs know the first argument of callLater as the callable
 COME_BACK, TRY_LATER = 1012, 1013
@@ -31,6 +36,7 @@ DISCARDED_MAX_BYTES = 8 * BODY_MAX_BYTES
 class Request(WebRequest):
     """One HTTP request. A body that is too large is read, not kept, and answered with 413."""
 
+    is_whole = False
     _received = 0
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -41,6 +47,7 @@ class Request(WebRequest):
             self.channel.forceAbortClient()
 
     def process(self) -> Any:
+        self.is_whole = self.channel.has_been_asked = True
         if self._received > BODY_MAX_BYTES:
             return self.basic_error(413, b"Content Too Large", f"The body has more than {BODY_MAX_BYTES:,} bytes.")
         if self.requestHeaders.hasHeader(b"transfer-encoding"):
@@ -63,9 +70,16 @@ class Request(WebRequest):
 class Channel(http.HTTPChannel):
     """One HTTP connection, which may carry many requests."""
 
+    has_been_asked = False
+
     def connectionMade(self) -> None:
         super().connectionMade()
+        self.opened_at = time.monotonic()
         self.factory.channels.add(self)
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        super().connectionLost(reason)
+        self.factory.channels.discard(self)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """Twisted's answer to what is no HTTP, given a body."""
@@ -75,9 +89,16 @@ class Channel(http.HTTPChannel):
         transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
         self.loseConnection()
 
+    def is_being_asked(self) -> bool:
+        """Part of a request has come, or the connection is so new that its first is on the way."""
+        if self.requests:
+            return not all(request.is_whole for request in self.requests)
+        return not self.has_been_asked and time.monotonic() - self.opened_at < FIRST_REQUEST_SECONDS
+
     def close_when_idle(self) -> None:
-        self.persistent = False
-        if not self.requests:
+        if self.requests:
+            self.persistent = False
+        elif not self.is_being_asked():
             self.loseConnection()
 
 
@@ -141,6 +162,7 @@ class Server(daphne_server.Server):
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
         self.ports.append(port)
+        logger.info("web ready on %s", port.getHost())
 
     def kill_all_applications(self) -> Any:
         """What the reactor waits for before it stops: here the requests may finish, then the rest is cancelled."""
@@ -166,7 +188,8 @@ class Server(daphne_server.Server):
         reactor.callLater(0, finished.callback, None)
 
     def _are_in_flight(self) -> bool:
-        return any("disconnected" not in details for details in self.connections.values())
+        are_answered = any("disconnected" not in details for details in self.connections.values())
+        return are_answered or any(channel.is_being_asked() for channel in list(self.http_factory.channels))
 
 
 class Command(CommandLineInterface):

@@ -14,10 +14,11 @@ import redis
 from tests.support import environment, servers
 from tests.support.compose import Services
 from tests.support.process import ROOT
+from tests.support.site import Site
 from tests.support.stack import Stack
 
 USES_REDIS = ("integration", "concurrency", "benchmarks", "redis")
-STACKS = pytest.StashKey[list[Stack | Services]]()
+STACKS = pytest.StashKey[list[Stack | Services | Site]]()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from taskqueue_project.localstack import lifeline, ports, private
 USER = "tally"
 UNPRIVILEGED_USER = "nobody"
 SETTINGS = {
-    "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
@@ -57,9 +56,13 @@ def find_binaries() -> Path:
 class EmbeddedPostgres:
     """Made anew in `directory` at `start()`; `stop()` ends it and removes what it wrote."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, durable: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, address: str = ports.LOOPBACK, port: int | None = None, durable: bool = False
+    ) -> None:
+        """An address other than loopback lets its whole network in, with the password."""
         self.durable = durable
         self.directory = private.make_directory(directory)
+        self.address = address
         self.port = port if port is not None else ports.find_free()
         self.password = secrets.token_urlsafe(16)
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,14 +70,14 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        return f"postgres://{USER}:{self.password}@{ports.LOOPBACK}:{self.port}/postgres"
+        return f"postgres://{USER}:{self.password}@{self.address}:{self.port}/postgres"
 
     def start(self, *, seconds: float = 60) -> str:
         """Its address, once it takes connections."""
         home = self._home = self._make_home()
         binaries = _reachable_binaries(home)
         self._make_cluster(binaries, home)
-        settings = SETTINGS if self.durable else SETTINGS | FORGETFUL
+        settings = {"listen_addresses": self.address, **SETTINGS, **({} if self.durable else FORGETFUL)}
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with (self.directory / "postgres.log").open("ab") as log:
             process = self.process = subprocess.Popen(
@@ -139,6 +142,9 @@ class EmbeddedPostgres:
         )
         if made.returncode != 0:
             raise PostgresFailed(f"initdb failed with code {made.returncode}: {made.stderr.strip()}")
+        if self.address != ports.LOOPBACK:
+            with (home / "data" / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+                rules.write("host all all samenet scram-sha-256\n")
 
     def _await_answer(self, process: "subprocess.Popen[bytes]", home: Path, *, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -53,8 +53,17 @@ def kept_url(directory: Path) -> str | None:
 class EmbeddedRedis:
     """`command()` for a supervisor; `start()` and `stop()` for tests, which may do without durability and password."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, durable: bool = True, guarded: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        address: str = ports.LOOPBACK,
+        port: int | None = None,
+        durable: bool = True,
+        guarded: bool = True,
+    ) -> None:
         self.directory = private.make_directory(directory)
+        self.address = address
         self.port = port if port is not None else ports.keep(directory / "port")
         self.durable = durable
         self.password = (
@@ -66,7 +75,7 @@ class EmbeddedRedis:
     def url(self) -> str:
         """Without a database number: the project uses 0, 1 and 2."""
         credentials = f":{self.password}@" if self.password else ""
-        return f"redis://{credentials}{ports.LOOPBACK}:{self.port}"
+        return f"redis://{credentials}{self.address}:{self.port}"
 
     def command(self) -> tuple[str, ...]:
         """Writes the configuration (the password must not show in a process list) and returns how to run it."""
@@ -77,7 +86,7 @@ class EmbeddedRedis:
     def answers(self) -> bool:
         """Whether it serves: a server that still loads its data does not."""
         try:
-            with socket.create_connection((ports.LOOPBACK, self.port), timeout=SECONDS_TO_ANSWER) as connection:
+            with socket.create_connection((self.address, self.port), timeout=SECONDS_TO_ANSWER) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode() if self.password else b"PING\r\n")
                 return _read_until(connection, b"PONG")
         except OSError:
@@ -128,7 +137,7 @@ class EmbeddedRedis:
 
     def _configuration(self) -> str:
         lines = [
-            f"bind {ports.LOOPBACK}",
+            f"bind {self.address}",
             f"port {self.port}",
             f"dir {_quote(self.directory)}",
             "daemonize no",

@@ -1,6 +1,7 @@
 """What the web server itself promises: slow sockets skip frames, and its own refusals are JSON."""
 
 import json
+import signal
 import socket
 
 import pytest
@@ -31,6 +32,11 @@ def answers(port: int) -> bool:
         return Client(port).get("/").status == 200
     except OSError:
         return False
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_slow_socket_skips_frames_and_the_server_keeps_none_for_it(port: int) -> None:
@@ -70,3 +76,19 @@ def test_what_the_server_refuses_itself_is_told_in_json(port: int, request_line:
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert set(json.loads(body)) == {"detail"}
+
+
+@pytest.mark.parametrize(
+    "sent_before", [b"", b"GET / HTT", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{"]
+)
+def test_a_request_that_is_on_its_way_at_the_end_is_answered(stack: Stack, port: int, sent_before: bytes) -> None:
+    whole = sent_before + b"}" if b"POST" in sent_before else b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    process = stack.processes["flood"]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(sent_before)
+        assert Client(port).get("/").status == 200  # by now the server has taken the connection and what came over it
+        process.signal(signal.SIGTERM)
+        until(lambda: not listens(port), seconds=10, what="the server to listen no more")
+        connection.sendall(whole.removeprefix(sent_before))
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+    assert process.wait(seconds=20) == 0

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from taskqueue_project.localstack import lifeline
@@ -21,9 +21,10 @@ class ConsoleError(AssertionError):
 
 
 class Console:
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, prefix: Sequence[str] = ()) -> None:
+        """`prefix` is put before the command: another network, another user."""
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.console"],
+            [*prefix, sys.executable, "-m", "tests.support.console"],
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.PIPE,

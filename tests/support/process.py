@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from taskqueue_project.localstack import lifeline
@@ -14,7 +14,15 @@ TAIL_BYTES = 8_000
 
 
 class Process:
-    def __init__(self, name: str, command: list[str], *, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        pass_fds: Collection[int] = (),
+    ) -> None:
         self.name = name
         self.log = log
         with log.open("ab") as output:
@@ -26,6 +34,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
                 preexec_fn=lifeline.tie_to_me(),  # noqa: PLW1509  (two system calls, no lock)
             )
 
