@@ -43,6 +43,8 @@ class Environment:
     log_format: str
     """plain or json."""
     https: bool
+    behind_proxy: bool
+    """A proxy ends TLS and overwrites X-Forwarded-Proto, so that header may be believed."""
     embedded: bool
     """The embedded stack provides this process with its settings."""
     started_by_up: bool
@@ -85,6 +87,7 @@ def load(environ: Mapping[str, str], *, checkout: Path = CHECKOUT) -> Environmen
         environment_name=values.get("TALLY_ENVIRONMENT") or ("local" if embedded or debug else "production"),
         log_format=_one_of(values, "TALLY_LOG_FORMAT", LOG_FORMATS),
         https=_flag(values, "TALLY_HTTPS", default=False),
+        behind_proxy=_flag(values, "TALLY_BEHIND_PROXY", default=False),
         embedded=embedded,
         started_by_up=_flag(told, "TALLY_EMBEDDED", default=False),
         web_url=values.get("TALLY_WEB_URL"),

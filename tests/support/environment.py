@@ -30,6 +30,7 @@ def of(*, database_url: str, redis_url: str, data: Path) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "REMAP_SIGTERM": "SIGQUIT",
         "SECRET_KEY": "only-for-tests-" + "x" * 50,
+        "TALLY_BEHIND_PROXY": "0",
         "TALLY_DATA": str(data),
         "TALLY_DEMO_FAILURE_SCALE": "1",
         "TALLY_DEMO_TIME_SCALE": DEMO_TIME_SCALE,
