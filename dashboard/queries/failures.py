@@ -61,10 +61,14 @@ def with_fingerprint(value: str, _asking: Asking) -> Q:
 
 
 def with_letter(value: str, _asking: Asking) -> Q:
-    """`letter:…` in the search language: jobs with a dead letter of that resolution, looked up job by job."""
+    """`letter:…` in the search language: jobs with a dead letter of that resolution. Nearly every dead job has an
+    open one, so that is looked up job by job; of the others there are few, so they are found from the letters."""
     if value not in Resolution.values:
         raise SearchInvalid(f"There is no resolution {value!r}. There are: {', '.join(Resolution.values)}.")
-    return Q(Exists(DeadLetter.objects.filter(job=OuterRef("pk"), resolution=value)))
+    letters = DeadLetter.objects.filter(resolution=value)
+    if value == Resolution.OPEN:
+        return Q(Exists(letters.filter(job=OuterRef("pk"))))
+    return Q(id__in=letters.values("job_id"))
 
 
 def listed(*, window: str, status: str, among: tuple[By, str] | None, now: datetime) -> list[GroupRow]:

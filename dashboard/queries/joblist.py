@@ -21,7 +21,7 @@ from jobs.models import Attempt, Job
 
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
-_COUNTED_SECONDS = 0.05
+_COUNTED_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
