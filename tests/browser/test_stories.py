@@ -140,6 +140,7 @@ def test_ticked_jobs_are_asked_about_over_the_list_and_then_cancelled(visitor: V
         page.keyboard.press("Escape")
         expect(page.locator("dialog#confirm")).to_be_hidden()
         page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(page.locator(":focus")).to_have_attribute("name", "reason")
         page.keyboard.type("by mistake")
         page.keyboard.press("Enter")
         expect(page.locator(".message")).to_contain_text("3 cancelled.")
