@@ -139,11 +139,11 @@ class Conf:
     # Links from an attempt to where else it is told of. {job_id} {attempt} {task} {queue} {worker} {correlation_id}
     # {root_id} {error_type} {started_at} {finished_at} stand for what they say; empty: no link.
     LOG_URL_TEMPLATE: str = ""
-    """Where the logs of an attempt are: a URL with such names in it."""
+    """Where the attempt's log lines are found."""
     TRACE_URL_TEMPLATE: str = ""
-    """The same for its trace."""
+    """Where its trace is found."""
     SENTRY_URL_TEMPLATE: str = ""
-    """The same for its error in Sentry."""
+    """Where its error is found."""
 
     # The audit trail.
     AUDIT_APPEND_ONLY: bool = True

@@ -57,7 +57,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    title: str
+    said: str
     settings: list[Setting] = field(default_factory=list)
 
 
@@ -92,12 +92,21 @@ def read_groups() -> list[Group]:
     for place, node in enumerate(declared.body):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
-        above = lines[node.lineno - 2].strip()
-        if above.startswith("# "):
-            groups.append(Group(above[2:].rstrip(".")))
+        said = _comment_above(lines, node.lineno - 1)
+        if said:
+            groups.append(Group(said.rstrip(".")))
         after = declared.body[place + 1] if place + 1 < len(declared.body) else None
         groups[-1].settings.append(Setting(node.target.id, defaults[node.target.id], _text_of(after)))
     return groups
+
+
+def _comment_above(lines: list[str], place: int) -> str:
+    """All its lines as one."""
+    said: list[str] = []
+    while (above := lines[place - 1].strip()).startswith("# "):
+        said.insert(0, above[2:])
+        place -= 1
+    return " ".join(said)
 
 
 def _defaults() -> dict[str, str]:
@@ -123,7 +132,9 @@ def _render_group(group: Group) -> str:
     rows = "".join(
         f"| `{one.name}` | {_code(one.default)} | {one.unit} | {_cell(one.meaning)} |\n" for one in group.settings
     )
-    return f"\n### {group.title}\n\n| setting | default | unit | meaning |\n|---|---|---|---|\n{rows}"
+    title, *rest = re.split(r"[:.] ", group.said, maxsplit=1)
+    text = "".join(f"{one[:1].upper()}{one[1:]}.\n\n" for one in rest)
+    return f"\n### {title}\n\n{text}| setting | default | unit | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def _code(text: str) -> str:
