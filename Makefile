@@ -11,8 +11,8 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 # More for pytest: make test ARGS="-k dead_letter"
 ARGS =
-# loadgroup: tests that start whole stacks share one worker, everything else goes to whoever is free.
-PYTEST = $(PYTHON) -m pytest -n 2 --dist loadgroup
+# loadfile: a module that starts a whole stack starts it once.
+PYTEST = $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 FAST = unit or integration or architecture
 # What runs on SQLite and on PostgreSQL.
 ON_BOTH = (integration or concurrency) and django_db

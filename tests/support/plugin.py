@@ -22,7 +22,7 @@ TESTS = Path(__file__).resolve().parent.parent
 FOLDERS = ("unit", "integration", "concurrency", "crash", "acceptance", "browser", "architecture", "benchmarks")
 # Their tests run on both databases. (tests/integration/localstack has servers of its own instead.)
 DATABASE_FOLDERS = {"integration", "concurrency"}
-# They start many processes: one pytest worker runs them one after another, the other workers run the rest meanwhile.
+# They start many processes and take longest, so they come first.
 STACK_FOLDERS = {"crash", "acceptance", "browser"}
 STACK_TIMEOUT_SECONDS = 180
 # What a test of the rules must not ask for.
@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "tally", deadline=None, max_examples=2_000 if is_long else 100, derandomize=is_ci and not is_long
     )
     hypothesis.settings.load_profile("tally")
+    config.pluginmanager.register(LongestFirst())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -122,10 +123,16 @@ def _mark_by_folder(item: pytest.Item) -> None:
     if folder in DATABASE_FOLDERS and "localstack" not in parts and not item.get_closest_marker("django_db"):
         # Other threads and connections see only what is committed.
         item.add_marker(pytest.mark.django_db(transaction=folder == "concurrency"))
-    if folder in STACK_FOLDERS and not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group("stack"))
     if folder in STACK_FOLDERS and not item.get_closest_marker("timeout"):
         item.add_marker(pytest.mark.timeout(STACK_TIMEOUT_SECONDS))
+
+
+class LongestFirst:
+    """After the shuffle: what starts many processes goes first, so that no worker is left with it at the end."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: not any(item.get_closest_marker(folder) for folder in STACK_FOLDERS))
 
 
 def _touches_the_world(item: pytest.Item) -> bool:
