@@ -105,6 +105,8 @@ def test_a_group_whose_cause_is_mended_is_requeued_canary_first_and_resolves_its
         page.get_by_role("button", name="Requeue 3").click()
         page.wait_for_url(re.compile("operations"))
         eventually(lambda: story.states(jobs) == {"succeeded": 3}, "the canary, then the others to succeed", seconds=60)
+        code = "from dlq.models import Group\nanswer = Group.objects.get(fingerprint=fingerprint).state"
+        eventually(lambda: story.call(code, fingerprint=fingerprint) == "resolved", "the group to resolve itself")
         page.goto(f"/failures/{fingerprint}/")
         expect(page.locator(".state.large")).to_have_text("resolved")
 
