@@ -111,6 +111,14 @@ gates: install-dev ## The same without the tests
 	@echo "── migrations"; $(GATE_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
 	@echo "── docs";       $(GATE_ENV) $(PYTHON) manage.py lifecycle_doc --check && $(GATE_ENV) $(PYTHON) manage.py reference_docs --check
 
+.PHONY: audit
+audit: venv ## Known weaknesses of the pinned requirements (asks pypi.org)
+	@test -d .venv-audit || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install -qq --disable-pip-version-check --upgrade pip-audit
+	@for file in requirements requirements-flower requirements-dev; do \
+		echo "── $$file.txt"; .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$file.txt"; \
+	done
+
 ##@ Change
 
 .PHONY: format
@@ -129,7 +137,7 @@ lock: ## Recompile requirements*.txt from requirements*.in, newest versions allo
 
 .PHONY: clean
 clean: ## Remove virtualenvs and caches; .tally (your data) stays
-	@rm -rf .venv .venv-newest .venv-lock .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	@rm -rf .venv .venv-newest .venv-lock .venv-audit .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Set up (the others call these)

@@ -21,7 +21,11 @@ from tests.support.process import ROOT
 from tests.support.waiting import until
 
 ERRAND_SECONDS = 60
-VARIABLES = {"SECRET_KEY": "compose-" + "k" * 50, "REDIS_PASSWORD": "r3dis", "FLOWER_BASIC_AUTH": "ada:lovelace"}
+VARIABLES = {
+    "SECRET_KEY": "compose-" + "k" * 50,
+    "REDIS_PASSWORD": "r3dis-pass-w0rd",
+    "FLOWER_BASIC_AUTH": "ada:lovelace",
+}
 PARTS = ("web", "worker_high", "worker_default", "worker_low", "keeper", "beat", "flower")
 POOLS = {"high": 4, "default": 2, "low": 2}
 TOKEN = """
@@ -105,6 +109,7 @@ def test_the_services_of_the_compose_file_run_a_job_and_flower_shows_it(system: 
     a_job_succeeds_and_is_shown(system, system.web.with_token(token))
     flower_shows_every_pool_and_lets_nobody_act(system)
     every_part_ends_within_its_grace(system)
+    no_log_holds_a_secret(system, VARIABLES["SECRET_KEY"], VARIABLES["REDIS_PASSWORD"], token)
 
 
 def a_job_succeeds_and_is_shown(system: System, client: Client) -> None:
@@ -144,3 +149,7 @@ def every_part_ends_within_its_grace(system: System) -> None:
         system.processes[name].signal(signal.SIGTERM)
     for name in PARTS:
         system.processes[name].wait(seconds=system.grace_seconds(name))
+
+
+def no_log_holds_a_secret(system: System, *secrets: str) -> None:
+    assert [(n, s) for n, process in system.processes.items() for s in secrets if s in process.output()] == []

@@ -1,0 +1,1 @@
+"""Tests of `manage.py verify`: a healthy world, and every way of tampering with it."""
