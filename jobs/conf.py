@@ -103,8 +103,8 @@ class Conf:
     # Retention.
     PRUNE_SECONDS: float = 60.0
     """Between two looks for what is past its keeping time."""
-    PRUNE_BATCH_SIZE: int = 500
-    """Jobs deleted in one transaction."""
+    PRUNE_BATCH_SIZE: int = 100
+    """Jobs deleted in one transaction: on SQLite others write only after it."""
     KEEP_FINAL_SECONDS: float = 30 * 86_400.0
     """How long ended jobs are kept. Dead ones only once their letter is discarded."""
     KEEP_FINAL_SECONDS_OF: Mapping[str, float] = field(default_factory=dict)
