@@ -1,6 +1,7 @@
 """A worker's own line to the journal's Redis: one connection of one thread, without the pool and its bookkeeping.
 
-Two calls a job go over it, and half of what redis-py spends on a call is spent around the connection.
+Two calls a job go over it, and half of what redis-py spends on a call is spent around the connection. A line that breaks is
+never mended: whoever asked learns of it, and the next one is a new connection, which may be to a server that forgot.
 """
 
 import os
@@ -14,7 +15,10 @@ from jobs.broker import connections
 
 class Line:
     def __init__(self) -> None:
-        self._connection: Any = connections.patient().connection_pool.make_connection()
+        connection: Any = connections.patient().connection_pool.make_connection()
+        connection.connect()
+        self._connection = connection
+        self.is_broken = False
 
     def evaluate(self, sha: str, text: str, keys: list[str], args: list[Any]) -> Any:
         """Run a script; a server that does not know it is taught."""
@@ -30,6 +34,7 @@ class Line:
         except NoScriptError:
             raise
         except BaseException:  # a time limit that strikes in between too: the answer must not reach the next question
+            self.is_broken = True
             self._connection.disconnect()
             raise
 
@@ -44,8 +49,10 @@ _lines = _Lines()
 
 
 def mine() -> Line:
-    """This thread's; a forked child, or a changed address, makes a new one."""
+    """This thread's, connected; a forked child, a changed address or a broken one makes a new one."""
     pool = connections.patient().connection_pool
-    if _lines.line is None or _lines.owner != os.getpid() or _lines.pool is not pool:
-        _lines.line, _lines.owner, _lines.pool = Line(), os.getpid(), pool
-    return _lines.line
+    line = _lines.line
+    if line is None or line.is_broken or _lines.owner != os.getpid() or _lines.pool is not pool:
+        _lines.line = line = Line()
+        _lines.owner, _lines.pool = os.getpid(), pool
+    return line

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class Run:
 
 
 class Ledger(Protocol):
-    def start(self, run: Run) -> int | None:
-        """Win the attempt: its start in milliseconds, or None when it is somebody else's."""
+    def start(self, run: Run, *, is_due: Callable[[], bool]) -> int | None:
+        """Win the attempt: its start in milliseconds, or None when it is somebody else's, or no longer due."""
 
     def finish(self, run: Run, ending: verdicts.Ending, *, started_ms: int, run_seconds: float, log: str) -> bool: ...
 
@@ -57,7 +58,7 @@ def ended_of(run: Run, ending: verdicts.Ending, *, at_ms: int, started_ms: int, 
 class RedisLedger:
     """What workers use. A start gives up after a while, an end never does: it holds a result."""
 
-    def start(self, run: Run) -> int | None:
+    def start(self, run: Run, *, is_due: Callable[[], bool]) -> int | None:
         give_up_at = time.monotonic() + conf.current().START_PATIENCE_SECONDS
         wait = 0.1
         while True:
@@ -78,6 +79,8 @@ class RedisLedger:
                     return None
                 time.sleep(wait)
                 wait = min(wait * 2, 1.0)
+                if not is_due():  # the Redis that comes back may have forgotten the claim
+                    return None
                 continue
             return answer.won_ms
 
@@ -115,7 +118,7 @@ class RedisLedger:
 class SqlLedger:
     """What eager mode uses: the rows are written at once, and Redis need not be there."""
 
-    def start(self, run: Run) -> int | None:
+    def start(self, run: Run, *, is_due: Callable[[], bool]) -> int | None:
         now_ms = self.now_ms()
         recording.record([Started(run.job_id, run.attempt, now_ms, run.by, run.queued_ms)])
         return now_ms

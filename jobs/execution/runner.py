@@ -71,9 +71,9 @@ def run_attempt(
     ledger: Ledger,
 ) -> Any:
     """Claim, run, journal. Raises what Celery must see: Ignore, Retry, or the error itself."""
-    started_ms = ledger.start(run)
+    started_ms = ledger.start(run, is_due=lambda: trust.ask(delivery) is Says.DUE)
     if started_ms is None:
-        raise Ignore("another process holds this attempt: a duplicate was suppressed")
+        raise Ignore("another process holds this attempt, or it is not due any more: a duplicate was suppressed")
     _tell("started", task, run, delivery)
     _enter(task, run, delivery, ledger)
     began = time.monotonic()

@@ -15,7 +15,7 @@ from django.db import connections as django_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from jobs import conf
-from jobs.broker import connections
+from jobs.broker import connections, line
 from jobs.broker.message import Delivery
 from jobs.domain.states import State
 from jobs.lifecycle.recording import database
@@ -80,6 +80,7 @@ def payload_of(job_id: str) -> tuple[list[Any], dict[str, Any]] | None:
 def _restarted_at(*, now: datetime) -> datetime:
     """When Redis last started, as far as this process can tell; looked up on every new connection."""
     watch = _of_this_process()
+    line.mine()  # what starts the attempt is connected before the server is asked since when it runs
     if watch.generation != connections.generation():
         info = connections.patient().info("server")
         started = now - timedelta(seconds=int(info["uptime_in_seconds"]) + 1)

@@ -25,12 +25,13 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     obstacle = lan.obstacle()
     if obstacle:
         pytest.skip(f"{obstacle}.")
-    conf = {} if request.node.get_closest_marker("long") else QUICK
+    conf = {} if "half_a_minute" in request.node.name else QUICK
     with Site(tmp_path, conf=conf) as site:
         request.node.stash[STACKS] = [site]
         yield site
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_jobs_of_a_host_that_is_cut_off_run_elsewhere(site: Site) -> None:
     survive_a_partition(site, partition_seconds=8.0, job_seconds=2.0)

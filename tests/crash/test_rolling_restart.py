@@ -168,6 +168,7 @@ def assert_nobody_noticed(fleet: Fleet, *, rounds: int) -> None:
     assert fleet.evaluate("Job.objects.filter(losses__gt=0).count()") == 0, "a restart is nobody's crash"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_rolling_restart_under_load_fails_no_request_and_loses_no_job(fleet: Fleet) -> None:
     assert_nobody_noticed(fleet, rounds=1)
