@@ -14,7 +14,7 @@ ARGS =
 # loadfile: a module that starts a whole stack starts it once. Three on two cores, since stacks wait as much as they work.
 PYTEST = $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FAST = unit or integration or architecture
-MEETS_DJANGO = tests/unit $(addprefix tests/integration/,admin django_tasks intake models) tests/acceptance/test_django_tasks.py
+MEETS_DJANGO = tests/unit $(addprefix tests/integration/,django_tasks intake models) tests/acceptance/test_django_tasks.py
 # What runs on SQLite and on PostgreSQL.
 ON_BOTH = (integration or concurrency) and django_db
 # The gates read the settings but talk to no server and leave no data behind.

@@ -173,7 +173,9 @@ def test_a_killed_part_is_back_in_time_while_the_others_go_on(up: Up, part: str,
     until(lambda: _status(f"{up.stack.url}/readyz") == 200, seconds=5, what="/readyz to say ok")
 
 
-@pytest.mark.parametrize("to_group", [False, True], ids=["to the command", "to the group"])
+@pytest.mark.parametrize(
+    "to_group", [pytest.param(False, marks=pytest.mark.long), True], ids=["to the command", "to the group"]
+)
 def test_a_signal_ends_every_process_in_time(tmp_path: Path, to_group: bool) -> None:
     up = Up(tmp_path, PORT="0")
     try:

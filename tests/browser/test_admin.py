@@ -121,7 +121,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_every_page_keeps_the_policy_and_can_be_read(theme: str, visitor: Visitor, story: Story) -> None:
     """The visitor fails the test for any broken policy and any script error."""
     job = die(story)

@@ -133,7 +133,9 @@ def test_a_keeper_away_for_long_makes_nothing_run_twice(quick: Story, marks: Pat
     assert attempts_of(quick, job_ids) == 60
 
 
-@pytest.mark.parametrize("seconds", [12, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seconds", [12, 60])
 def test_keepers_killed_every_five_seconds_leave_every_row_right(fresh: Story, marks: Path, seconds: int) -> None:
     fresh.environment["TALLY_TEST_TASKQUEUE"] = "{}"
     fresh.start_worker(concurrency=2)
