@@ -159,7 +159,8 @@ def test_a_port_that_is_none_is_bad_usage(tmp_path: Path, port: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "seconds"), [("redis", 5), ("web", 5), ("worker-high", 10), ("keeper", 10), ("beat", 10)]
+    ("part", "seconds"),
+    [("redis", 5), ("web", 5), ("worker-high", 10), ("keeper", 10), pytest.param("beat", 10, marks=pytest.mark.long)],
 )
 def test_a_killed_part_is_back_in_time_while_the_others_go_on(up: Up, part: str, seconds: float) -> None:
     before = dict(up.stack.pids)

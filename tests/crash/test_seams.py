@@ -18,24 +18,24 @@ AT_ONCE = ["succeeded"]
 # seam, when, whom it kills → outcomes of the attempts, executions of the body
 WORKER = [
     ("popped", "before", "self", AT_ONCE, 1),
-    ("popped", "after", "self", AT_ONCE, 1),
+    pytest.param("popped", "after", "self", AT_ONCE, 1, marks=pytest.mark.long),
     ("claimed", "before", "self", AT_ONCE, 1),
     ("claimed", "after", "self", ONCE_MORE, 1),
-    ("claimed", "before", "parent", AT_ONCE, 1),
-    ("claimed", "after", "parent", ONCE_MORE, 1),
-    ("body ran", "before", "self", ONCE_MORE, 1),
+    pytest.param("claimed", "before", "parent", AT_ONCE, 1, marks=pytest.mark.long),
+    pytest.param("claimed", "after", "parent", ONCE_MORE, 1, marks=pytest.mark.long),
+    pytest.param("body ran", "before", "self", ONCE_MORE, 1, marks=pytest.mark.long),
     ("body ran", "after", "self", ONCE_MORE, 2),
     ("body ran", "after", "parent", ONCE_MORE, 2),
     ("outcome journalled", "before", "self", ONCE_MORE, 2),
     ("outcome journalled", "after", "self", AT_ONCE, 1),
-    ("outcome journalled", "before", "parent", ONCE_MORE, 2),
+    pytest.param("outcome journalled", "before", "parent", ONCE_MORE, 2, marks=pytest.mark.long),
     ("outcome journalled", "after", "parent", AT_ONCE, 1),
 ]
 KEEPER = [
-    ("batch applied", "before"),
+    pytest.param("batch applied", "before", marks=pytest.mark.long),
     ("batch applied", "after"),
     ("entries acknowledged", "before"),
-    ("entries acknowledged", "after"),
+    pytest.param("entries acknowledged", "after", marks=pytest.mark.long),
 ]
 
 EVERY_HALF_DAY = """
@@ -87,7 +87,7 @@ def test_a_keeper_killed_while_it_records_applies_every_entry_once(
     assert len(marks_in(marks)) == 5
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 def test_a_keeper_killed_while_it_buries_opens_one_letter(mortal: Mortal, when: str) -> None:
     mortal.seams.arm("dead letter buried", when=when, role="keeper")
     [job_id] = mortal.enqueue_many("fail", [{"message": "bury me"}], max_retries=0)
@@ -98,7 +98,7 @@ def test_a_keeper_killed_while_it_buries_opens_one_letter(mortal: Mortal, when: 
     assert [letter["resolution"] for letter in mortal.letters(job_id)] == ["open"]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 def test_a_keeper_killed_while_it_dispatches_leaves_no_job_behind(mortal: Mortal, marks: Path, when: str) -> None:
     jobs = mortal.enqueue_many("mark", [{"marks": str(marks)}] * 3, delay_seconds=2.0)
     mortal.seams.arm("due jobs queued", when=when, role="keeper")
@@ -109,7 +109,7 @@ def test_a_keeper_killed_while_it_dispatches_leaves_no_job_behind(mortal: Mortal
     assert len(marks_in(marks)) == 3
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 def test_a_keeper_killed_while_it_publishes_again_is_followed_by_one_that_does(
     mortal: Mortal, marks: Path, when: str
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_keeper_killed_while_it_publishes_again_is_followed_by_one_that_does(
     assert len(marks_in(marks)) == 1
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 def test_a_keeper_killed_while_it_rescues_rescues_once(mortal: Mortal, marks: Path, gate: Path, when: str) -> None:
     job_id = mortal.enqueue("hold", marks=str(marks), until_exists=str(gate))
     mortal.wait_for_running(job_id)
@@ -143,8 +143,8 @@ def test_a_keeper_killed_while_it_rescues_rescues_once(mortal: Mortal, marks: Pa
     [
         ("row committed", "before", 0),
         ("row committed", "after", 1),
-        ("published", "before", 1),
-        ("published", "after", 1),
+        pytest.param("published", "before", 1, marks=pytest.mark.long),
+        pytest.param("published", "after", 1, marks=pytest.mark.long),
     ],
     ids=name_of,
 )
@@ -161,7 +161,12 @@ def test_a_submitter_killed_at_a_seam_leaves_a_job_that_runs_once_or_none(
 
 @pytest.mark.parametrize(
     ("seam", "when"),
-    [("claimed", "before"), ("claimed", "after"), ("outcome journalled", "before"), ("outcome journalled", "after")],
+    [
+        pytest.param("claimed", "before", marks=pytest.mark.long),
+        ("claimed", "after"),
+        ("outcome journalled", "before"),
+        pytest.param("outcome journalled", "after", marks=pytest.mark.long),
+    ],
     ids=name_of,
 )
 def test_redis_killed_while_a_worker_stands_at_a_seam_loses_no_job(
