@@ -30,6 +30,10 @@ class Case:
     rescued: list[Attempt] = field(default_factory=list)
     buried: Buried | None = None
 
+    def is_closed(self, number: int) -> bool:
+        known = self.attempts.get(number)
+        return known is not None and known.outcome not in OPEN
+
     def attempt(self, number: int) -> Attempt:
         self.touched.add(number)
         if number not in self.attempts:

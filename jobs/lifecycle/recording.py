@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from jobs import signals
 from jobs.domain.actors import KEEPER
-from jobs.domain.journal import Ended, Withdrawn
+from jobs.domain.journal import Ended, Started, Withdrawn
 from jobs.domain.states import Outcome
 from jobs.lifecycle import applying, rollups, rows
 from jobs.lifecycle.applying import Case, JobEntry
@@ -41,6 +41,10 @@ def record(entries: Sequence[JobEntry]) -> Recorded:
             if case is None:
                 recorded.orphans.append(entry)
                 continue
+            if isinstance(entry, Started) and case.is_closed(entry.attempt):
+                recorded.over.append(
+                    (entry.job_id, entry.attempt)
+                )  # a Redis restored from an older state says it again
             applying.apply(case, entry)
         _write(recorded.cases, using=using)
     return recorded

@@ -18,7 +18,9 @@ CHECKS = (
 
 
 @pytest.mark.parametrize(
-    "seconds", [15, pytest.param(180, marks=[pytest.mark.long, pytest.mark.timeout(600)])], ids=["short", "long"]
+    "seconds",
+    [pytest.param(15, marks=pytest.mark.long), pytest.param(180, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+    ids=["short", "long"],
 )
 def test_generated_requests_get_documented_answers(stack: Stack, tmp_path: Path, seconds: int) -> None:
     stack.environment |= {"DEBUG": "1", "TALLY_EMBEDDED": "1"}

@@ -101,6 +101,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
         postgres.stop()
 
 
+@pytest.mark.long
 def test_the_services_of_the_compose_file_run_a_job_and_flower_shows_it(system: System) -> None:
     """One story, because starting ten processes is what it costs."""
     token = system.run("web", "python", "manage.py", "shell", "-v", "0", "-c", TOKEN).split()[-1]

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.support.story import Story
 
 RULE = "=" * 54
@@ -21,6 +23,7 @@ def test_the_report_ends_with_what_was_lost_duplicated_and_dead(story: Story) ->
     assert lines[-1] == "lost 0 · duplicated 0 · dead 0"
 
 
+@pytest.mark.long
 def test_jobs_that_do_not_end_are_lost_and_the_exit_code_says_so(fresh: Story) -> None:
     """Nobody records what the worker reports."""
     fresh.start_worker()

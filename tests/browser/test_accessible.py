@@ -50,7 +50,11 @@ def offences(page: Page, rules: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("theme", "rules"), [("light", ALL_RULES), ("dark", COLOURS)], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "rules"),
+    [("light", ALL_RULES), pytest.param("dark", COLOURS, marks=pytest.mark.long)],
+    ids=["light", "dark"],
+)
 def test_axe_finds_nothing_serious_on_any_page(visitor: Visitor, paths: list[str], theme: str, rules: str) -> None:
     with visitor.page(theme=theme) as page:
         found = {}

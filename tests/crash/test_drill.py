@@ -38,6 +38,7 @@ def test_a_drill_loses_nothing(tmp_path: Path, database: str) -> None:
     assert int(kills[1]) >= 10
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_short_drill_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     done = drill(tmp_path, "--seconds", "8", "--seed", "7", seconds=280)

@@ -179,7 +179,7 @@ SKEWED = [("keeper", "+60"), ("keeper", "-60"), ("worker", "+60"), ("worker", "-
     ("role", "shift"),
     [
         ("keeper", "+60"),
-        ("worker", "-60"),
+        pytest.param("worker", "-60", marks=pytest.mark.long),
         pytest.param("keeper", "-60", marks=pytest.mark.long),
         pytest.param("worker", "+60", marks=pytest.mark.long),
     ],

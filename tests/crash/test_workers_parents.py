@@ -117,6 +117,7 @@ def until_saved(story: Story) -> None:
     connection.execute_command("WAITAOF", 1, 0, 5_000)
 
 
+@pytest.mark.long
 def test_a_keeper_away_for_long_makes_nothing_run_twice(quick: Story, marks: Path) -> None:
     """The scale: a rescue takes 2 s, a message is trusted for 2 s, a grace is 1 s; the keeper is away for 15 s."""
     quick.start_worker(concurrency=2)

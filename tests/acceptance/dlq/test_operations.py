@@ -91,6 +91,7 @@ def test_thousands_stop_at_a_failing_canary_and_pass_a_good_one(
     assert_all_is_well(fresh)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_keeper_killed_in_the_middle_costs_nothing_and_no_job_runs_twice(
     fresh: Story, marks: Path, gate: Path
