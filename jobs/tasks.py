@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs import conf
-from jobs.shortcuts import current_job, task
+from jobs.shortcuts import Discard, current_job, task
 
 MAIL = {"to": "user@example.com", "subject": "Welcome aboard!", "body": "Thanks for signing up."}
 PAYMENT = {"user_id": "usr_12345", "amount": 99.99, "currency": "USD"}
@@ -29,7 +29,9 @@ def send_email(to: str, subject: str, body: str) -> dict[str, Any]:
 
 @task(name="process_payment", queue="high", max_retries=3, time_limit_seconds=60, example=PAYMENT)
 def process_payment(user_id: str, amount: float, currency: str) -> dict[str, Any]:
-    """A payment gateway call."""
+    """A payment gateway call, unless the currency can't be one: no second attempt would mend that."""
+    if len(currency) != 3 or not currency.isalpha():
+        raise Discard(f"{currency!r} is no currency: three letters, as in USD")
     _work(2, 4)
     _maybe_fail(0.20, "Payment gateway timed out")
     return {

@@ -3,11 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from dashboard.views.metrics import Metrics
-from jobs.api.schema import docs
-from jobs.api.submissions import SubmitShort
 from jobs.api.urls import both
-from jobs.api.views import UnknownPath
 from taskqueue_project import health
 
 admin.autodiscover()
@@ -15,13 +11,6 @@ admin.autodiscover()
 urlpatterns = [
     *both("healthz", health.healthz, name="healthz"),
     *both("readyz", health.readyz, name="readyz"),
-    *both("metrics", Metrics.as_view(), name="metrics"),
-    *both("docs", docs, name="docs"),
     path("admin/", admin.site.urls),
-    path("api/", include("jobs.api.urls")),
-    path("api/", include("dlq.api.urls")),
-    *both("tasks/submit", SubmitShort.as_view(), name="submit-short"),
-    path("api/<path:unknown>", UnknownPath.as_view()),
-    *both("api", UnknownPath.as_view(), name="api-root"),
-    path("", include("dashboard.urls")),
+    path("", include("dashboard.mount")),
 ]

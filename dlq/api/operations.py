@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
@@ -51,9 +52,8 @@ class OperationList(ListView):
             seen = operations.preview(plan, actor=self.actor)
             return Response(PreviewShape(seen, context={"actor": self.actor}).data)
         operation = operations.start(plan, actor=self.actor)
-        return Response(
-            OperationShape(operation).data, status=202, headers={"Location": f"/api/dlq/operations/{operation.id}"}
-        )
+        address = reverse("dlq_api:operation", args=[operation.id])
+        return Response(OperationShape(operation).data, status=202, headers={"Location": address})
 
 
 class OperationDetail(ApiView):

@@ -84,7 +84,7 @@ def describe_payloads(result: dict[str, Any], **_options: Any) -> dict[str, Any]
         if spec.options.example is not None
     }
     for path, methods in result["paths"].items():
-        if path.endswith("/tasks/submit") and path.startswith("/api/"):
+        if path.endswith("/api/tasks/submit"):
             methods["post"]["requestBody"]["content"]["application/json"]["examples"] = examples
     return result
 

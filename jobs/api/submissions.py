@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -110,7 +111,7 @@ def _key(request: Request) -> str | None:
 
 
 def _headers(job: Job) -> dict[str, str]:
-    return {"Location": f"/api/tasks/{job.id}", **_replayed(job)}
+    return {"Location": reverse("api:task", args=[job.id]), **_replayed(job)}
 
 
 def _replayed(job: Job) -> dict[str, str]:

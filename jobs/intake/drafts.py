@@ -62,14 +62,14 @@ class Draft:
     trusted: bool = False  # what the queue itself submits is not validated: it fails visibly in the worker
 
 
-_OPTIONS = frozenset(
+OPTIONS = frozenset(
     {"queue", "delay_seconds", "run_at", "expires_at", "max_retries", "tags", "correlation_id", "idempotency_key"}
 )
 
 
 def draft_of(spec: registry.TaskSpec, arguments: Mapping[str, Any]) -> Draft:
     """Split what was given by name: `run_at`, `queue`, `tags` … are options, unless the task has such an argument."""
-    own = _OPTIONS - spec.schema.signature.parameters.keys()
+    own = OPTIONS - spec.schema.signature.parameters.keys()
     options = {name: value for name, value in arguments.items() if name in own}
     payload = {name: value for name, value in arguments.items() if name not in own}
     return Draft(task=spec.name, payload=payload, **options)

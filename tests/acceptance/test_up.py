@@ -4,86 +4,27 @@ import http.cookiejar
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from taskqueue_project.localstack import ports, stackfile
-from tests.support import environment
-from tests.support.process import ROOT, Process
+from taskqueue_project.localstack import stackfile
+from tests.support.up import STOP_SECONDS, Up, crowding, manage, running
 from tests.support.waiting import until
 
 PARTS = {"redis", "web", "worker-high", "worker-default", "worker-low", "keeper", "beat"}
-START_SECONDS = 60
-STOP_SECONDS = 20
-
-
-class Up:
-    """One running `up` and what it printed."""
-
-    def __init__(self, directory: Path, **variables: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.data_dir = directory / "data"
-        self.environment = environment.without_ours() | {"TALLY_DATA": str(self.data_dir), **variables}
-        self.process = Process(
-            "up", [sys.executable, "manage.py", "up"], environment=self.environment, log=directory / "up.log"
-        )
-
-    @property
-    def stack(self) -> stackfile.Stack:
-        stack = stackfile.find_running(self.data_dir)
-        assert stack is not None, self.process.tail()
-        return stack
-
-    @property
-    def banner(self) -> dict[str, str]:
-        return dict(re.findall(r"^(\w+)  +(.+)$", self.process.output().split("Tally is up")[1], flags=re.MULTILINE))
-
-    def await_ready(self) -> None:
-        self.process.wait_for_output("Login  ", seconds=START_SECONDS * _crowding())
-        until(lambda: self.stack.ready, seconds=5, what="the stack file to say that it is ready")
-
-    def family(self) -> list[psutil.Process]:
-        return list(psutil.Process(self.process.pid).children(recursive=True))
-
-    def manage(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        return _manage(*arguments, **{"TALLY_DATA": str(self.data_dir), **variables})
-
-
-def _manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A command in a second terminal: nothing of the first one's environment."""
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=environment.without_ours() | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-@contextmanager
-def _running(directory: Path, **variables: str) -> Iterator[Up]:
-    up = Up(directory, PORT=str(ports.find_free()), **variables)
-    try:
-        up.await_ready()
-        yield up
-    finally:
-        up.process.stop(seconds=STOP_SECONDS)
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with _running(tmp_path_factory.mktemp("up")) as up:
+    with running(tmp_path_factory.mktemp("up")) as up:
         yield up
 
 
@@ -96,11 +37,6 @@ def _status(url: str) -> int:
         return error.code
     except (OSError, urllib.error.URLError):
         return 0
-
-
-def _crowding() -> float:
-    """How many processes want each core just now: the promised seconds are those of a machine with a core to spare."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _is_gone(process: psutil.Process) -> bool:
@@ -144,14 +80,14 @@ def test_a_second_stack_on_the_same_data_is_refused_in_one_line(up: Up) -> None:
 
 def test_a_port_in_use_is_named_in_one_line(up: Up, tmp_path: Path) -> None:
     port = up.stack.url.rpartition(":")[2]
-    answer = _manage("up", "--port", port, "--data", str(tmp_path))
+    answer = manage("up", "--port", port, "--data", str(tmp_path))
     assert answer.returncode == 1
     assert re.fullmatch(rf"Port {port} is in use: .*make up PORT={int(port) + 1}\n", answer.stderr)
 
 
 @pytest.mark.parametrize("port", ["70000", "eighty"])
 def test_a_port_that_is_none_is_bad_usage(tmp_path: Path, port: str) -> None:
-    answer = _manage("up", "--data", str(tmp_path), PORT=port)
+    answer = manage("up", "--data", str(tmp_path), PORT=port)
     assert (answer.returncode, answer.stderr) == (
         2,
         f"{port} is no port: give a number from 1 to 65535, or 0 for any free one.\n",
@@ -166,7 +102,7 @@ def test_a_killed_part_is_back_in_time_while_the_others_go_on(up: Up, part: str,
     before = dict(up.stack.pids)
     notes = up.process.output().count(f"{part} is back")
     os.kill(before[part], signal.SIGKILL)
-    seconds *= _crowding()
+    seconds *= crowding()
     until(lambda: up.process.output().count(f"{part} is back") > notes, seconds=seconds, what=f"{part} to be back")
     after = dict(up.stack.pids)
     assert after.pop(part) != before.pop(part)
@@ -194,7 +130,7 @@ def test_a_signal_ends_every_process_in_time(tmp_path: Path, to_group: bool) -> 
 
 
 def test_production_rules_hold_beside_another_stack_and_a_kill_leaves_nothing(up: Up, tmp_path: Path) -> None:
-    with _running(tmp_path, DEBUG="0") as strict:
+    with running(tmp_path, DEBUG="0") as strict:
         assert strict.stack.environment["DEBUG"] == "0"
         assert _status(f"{strict.stack.url}/readyz") == 200
         assert strict.manage("check").returncode == 0
@@ -207,6 +143,6 @@ def test_production_rules_hold_beside_another_stack_and_a_kill_leaves_nothing(up
 
 
 def test_without_debug_a_missing_setting_is_one_line(tmp_path: Path) -> None:
-    answer = _manage("check", DEBUG="0", TALLY_DATA=str(tmp_path), SECRET_KEY="x", ALLOWED_HOSTS="tally.example")
+    answer = manage("check", DEBUG="0", TALLY_DATA=str(tmp_path), SECRET_KEY="x", ALLOWED_HOSTS="tally.example")
     assert answer.returncode == 2
     assert re.fullmatch(r"DEBUG is off and REDIS_URL is not set: .*\n", answer.stderr)

@@ -22,13 +22,14 @@ class Process:
         environment: Mapping[str, str],
         log: Path,
         pass_fds: Collection[int] = (),
+        directory: Path = ROOT,
     ) -> None:
         self.name = name
         self.log = log
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=directory,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from dlq import discard, filters, operations, queries, requeue, triage
@@ -15,13 +15,14 @@ from dlq.models import Operation, Triage, Verb
 from dlq.operations import Plan
 from jobs.domain.errors import NotThere, StateConflict, TallyError
 from jobs.management import moments, people
+from jobs.management.base import TallyCommand
 from jobs.management.output import BadUsage, Found, write_json, write_table
 
 _TRIAGE = {"acknowledge": triage.acknowledge, "resolve": triage.resolve, "reopen": triage.reopen}
 _FILTERS = ("task_type", "priority", "fingerprint", "since")
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = (
         "Dead letters: list them, singly or by group; requeue or discard one, several or all that match (which the "
         "keeper then does as an operation); triage groups."

@@ -5,16 +5,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from jobs.control import trail
 from jobs.control.trail import Wanted
 from jobs.management import moments
+from jobs.management.base import TallyCommand
 from jobs.management.output import Found
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Export the audit trail: one JSON object per line, oldest first."
 
     def add_arguments(self, parser: CommandParser) -> None:

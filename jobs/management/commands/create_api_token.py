@@ -5,16 +5,17 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from jobs.control import tokens
 from jobs.domain.errors import TallyError
 from jobs.management import people
+from jobs.management.base import TallyCommand
 from jobs.management.output import BadUsage, Found
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Make an API token for a user. The token is printed alone on the last line and kept nowhere."
 
     def add_arguments(self, parser: CommandParser) -> None:

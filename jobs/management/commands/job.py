@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from jobs.management import finding
+from jobs.management import finding, waiting
 from jobs.management.base import TallyCommand
 from jobs.management.output import write_json, write_table
 from jobs.models import Action, Attempt, Job
@@ -16,10 +16,14 @@ class Command(TallyCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id")
+        parser.add_argument("--wait", action="store_true", help="show it when it has ended")
+        parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="how long --wait waits")
         parser.add_argument("--json", action="store_true", help="one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         job = finding.job(options["id"])
+        if options["wait"]:
+            waiting.await_end(job, timeout_seconds=options["timeout"])
         if options["json"]:
             write_json(self, _document(job))
             return

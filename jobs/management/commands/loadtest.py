@@ -4,12 +4,13 @@ import time
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs.broker import connections
 from jobs.management import people
+from jobs.management.base import TallyCommand
 from jobs.management.output import Found
 from jobs.verification import load
 from jobs.verification.load import Load, Wave
@@ -17,7 +18,7 @@ from jobs.verification.load import Load, Wave
 RULE = "=" * 54
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Submit jobs to every queue, wait until all have run, and report the rates and what was lost (exit code 1 if any)."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from jobs.control import roles
+from jobs.management.base import TallyCommand
 from jobs.management.output import Found
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Make the groups Viewer, Operator and Admin with their permissions, or put them right again."
 
     def handle(self, *_args: Any, **_options: Any) -> None:

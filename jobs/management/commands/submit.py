@@ -1,23 +1,23 @@
 """`manage.py submit TYPE --payload JSON`: one job from the command line."""
 
 import json
-import time
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from jobs.domain.errors import TallyError
 from jobs.domain.states import Source, State
 from jobs.intake import registry, submission
 from jobs.intake.drafts import Draft
-from jobs.management import people
+from jobs.management import people, waiting
+from jobs.management.base import TallyCommand
 from jobs.management.output import BadUsage, Found, write_table
 from jobs.models import Job
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Submit a job. Prints its id; with --wait also how it ended (exit code 1 unless it succeeded)."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,12 +57,7 @@ class Command(BaseCommand):
         write_table(self, ("task", "queue", "max retries", "takes"), rows, empty="No task is registered.")
 
     def _wait(self, job: Job, *, timeout_seconds: float) -> None:
-        give_up_at = time.monotonic() + timeout_seconds
-        while not job.is_final:
-            if time.monotonic() > give_up_at:
-                raise Found(f"Job {job.id} is still {job.state} after {timeout_seconds:g} s. `manage.py job {job.id}`")
-            time.sleep(0.1)
-            job.refresh_from_db(fields=["state", "result", "error", "error_type"])
+        waiting.await_end(job, timeout_seconds=timeout_seconds)
         self.stdout.write(str(job.state))
         if job.state != State.SUCCEEDED:
             raise Found(f"Job {job.id} ended {job.state}. {job.error}".strip())

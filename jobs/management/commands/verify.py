@@ -5,15 +5,16 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
+from jobs.management.base import TallyCommand
 from jobs.management.output import Found
 from jobs.verification.findings import Finding, every
 from jobs.verification.verifying import PATIENCE_SECONDS, Verification
 
 
-class Command(BaseCommand):
+class Command(TallyCommand):
     help = "Look at every promise that SQL and Redis can show. Names each job that is unaccounted for and exits 1."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,13 +1,12 @@
 """`manage.py lifecycle_doc`: writes docs/lifecycle.md from the lifecycle's table, or checks that it is up to date."""
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs.domain import diagram
 from jobs.management.output import Found
+from taskqueue_project.env import CHECKOUT
 
 
 class Command(BaseCommand):
@@ -18,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is stale")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        page = Path(settings.BASE_DIR) / "docs" / "lifecycle.md"
+        page = CHECKOUT / "docs" / "lifecycle.md"
         text = diagram.render()
         if options["check"]:
             if not page.exists() or page.read_text(encoding="utf-8") != text:
@@ -26,4 +25,4 @@ class Command(BaseCommand):
             self.stdout.write("docs/lifecycle.md is up to date.")
             return
         page.write_text(text, encoding="utf-8")
-        self.stdout.write(f"Wrote {page.relative_to(settings.BASE_DIR)}.")
+        self.stdout.write(f"Wrote {page.relative_to(CHECKOUT)}.")
