@@ -27,4 +27,8 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    return [Block(language, text) for language, text in _FENCED.findall(page.read_text(encoding="utf-8"))]
+    return blocks_in(page.read_text(encoding="utf-8"))
+
+
+def blocks_in(text: str) -> list[Block]:
+    return [Block(language, inside) for language, inside in _FENCED.findall(text)]
