@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from celery import current_app
 
+from jobs.testing import TallyWorker, tally_worker
 from tests.support import recipes, source
 
-pytest_plugins = ["jobs.testing"]
 HOW_TO = sorted(
     page.relative_to(source.ROOT).as_posix()
     for page in [*(source.ROOT / "docs" / "how-to").glob("*.md"), source.ROOT / "docs" / "task-options.md"]
@@ -19,7 +19,7 @@ HOW_TO = sorted(
 
 
 @pytest.fixture
-def fixtures(db: None, tally_worker: object) -> Iterator[dict[str, Any]]:
+def fixtures(db: None, tally_worker: TallyWorker) -> Iterator[dict[str, Any]]:  # noqa: F811  (pytest finds it by its name)
     """What a test in a page may ask for; the tasks it declares are forgotten afterwards."""
     known = set(current_app.tasks)
     yield {"db": db, "tally_worker": tally_worker}
