@@ -11,6 +11,8 @@ from celery import current_app
 from jobs.testing import TallyWorker, tally_worker
 from tests.support import recipes, source
 
+__all__ = ["tally_worker"]
+
 HOW_TO = sorted(
     page.relative_to(source.ROOT).as_posix()
     for page in [*(source.ROOT / "docs" / "how-to").glob("*.md"), source.ROOT / "docs" / "task-options.md"]
@@ -19,7 +21,7 @@ HOW_TO = sorted(
 
 
 @pytest.fixture
-def fixtures(db: None, tally_worker: TallyWorker) -> Iterator[dict[str, Any]]:  # noqa: F811  (pytest finds it by its name)
+def fixtures(db: None, tally_worker: TallyWorker) -> Iterator[dict[str, Any]]:
     """What a test in a page may ask for; the tasks it declares are forgotten afterwards."""
     known = set(current_app.tasks)
     yield {"db": db, "tally_worker": tally_worker}
