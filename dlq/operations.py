@@ -182,7 +182,7 @@ def report(operation: Operation, *, with_errors: bool = True) -> Iterator[tuple[
 
 
 def _open_letters(wanted: LetterFilter) -> QuerySet[DeadLetter]:
-    return wanted.apply(DeadLetter.objects.filter(resolution=Resolution.OPEN))
+    return wanted.apply(DeadLetter.objects.open())
 
 
 def _check(plan: Plan) -> None:

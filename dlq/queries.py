@@ -52,7 +52,7 @@ class Bundle:
 
 
 def pulse(*, now: datetime) -> Pulse:
-    oldest = DeadLetter.objects.filter(resolution="open").aggregate(at=Min("created_at"))["at"]
+    oldest = DeadLetter.objects.open().aggregate(at=Min("created_at"))["at"]
     total = Group.objects.filter(open__gt=0).aggregate(n=Sum("open"))["n"] or 0
     return Pulse(
         open=total,

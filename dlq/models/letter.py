@@ -10,6 +10,7 @@ from dlq.models.group import Group
 from jobs.domain.states import Burial
 from jobs.models import Job
 from jobs.models.ids import uuid7
+from jobs.models.literal import Literal
 
 
 class Resolution(models.TextChoices):
@@ -20,7 +21,7 @@ class Resolution(models.TextChoices):
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
     def open(self) -> Self:
-        return self.filter(resolution=Resolution.OPEN)
+        return self.filter(resolution=Literal(Resolution.OPEN))
 
     def newest_first(self) -> Self:
         return self.order_by("-id")

@@ -25,7 +25,7 @@ def republish(now: datetime) -> int:
 def _republish_queue(client: redis.Redis, queue: str, *, now: datetime, grace: float) -> int:
     looked = depth.look(queue)  # before any claim is looked up
     oldest = min(looked.oldest_published_at or now, now)
-    waiting = Job.objects.filter(queue=queue, state="queued")
+    waiting = Job.objects.queued().filter(queue=queue)
     overdue = waiting.filter(published_at__lt=oldest - timedelta(seconds=grace), cancel_requested_at__isnull=True)
     if not overdue.exists():
         return 0

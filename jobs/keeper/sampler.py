@@ -120,11 +120,9 @@ def count_queues(*, now: datetime, paused: set[str]) -> tuple[QueuePulse, ...]:
     """From the partial indexes of waiting and running jobs, never from a scan."""
     waiting = {
         row["queue"]: row
-        for row in Job.objects.filter(state=State.QUEUED)
-        .values("queue")
-        .annotate(n=Count("id"), oldest=Min("queued_at"))
+        for row in Job.objects.queued().values("queue").annotate(n=Count("id"), oldest=Min("queued_at"))
     }
-    running = dict(Job.objects.filter(state=State.RUNNING).values_list("queue").annotate(n=Count("id")))
+    running = dict(Job.objects.running().values_list("queue").annotate(n=Count("id")))
     return tuple(
         QueuePulse(
             name=name,
@@ -139,7 +137,7 @@ def count_queues(*, now: datetime, paused: set[str]) -> tuple[QueuePulse, ...]:
 
 def count_capped(state: State) -> int:
     """Up to the cap by the index of states: beyond it nobody needs to know exactly."""
-    return Job.objects.filter(state=state).order_by()[:COUNT_CAP].count()
+    return Job.objects.in_state(state).order_by()[:COUNT_CAP].count()
 
 
 def count_all_time() -> Totals:

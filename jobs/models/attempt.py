@@ -7,11 +7,12 @@ from django.db.models import Q
 
 from jobs.domain.states import Outcome
 from jobs.models.job import Job
+from jobs.models.literal import Literal
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def running(self) -> Self:
-        return self.filter(outcome=Outcome.RUNNING)
+        return self.filter(outcome=Literal(Outcome.RUNNING))
 
 
 class Attempt(models.Model):

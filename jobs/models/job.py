@@ -1,5 +1,6 @@
 """One row per submission. The row is the truth; constraints keep what must never be otherwise."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
@@ -9,9 +10,10 @@ from django.utils import timezone
 
 from jobs.domain.states import FINAL, WAITING, Source, State
 from jobs.models.ids import uuid7
+from jobs.models.literal import Literal
 
-_IS_FINAL = Q(state__in=sorted(FINAL))
-_IS_WAITING = Q(state__in=sorted(WAITING))
+_FINAL, _WAITING, _DATED = sorted(FINAL), sorted(WAITING), [State.SCHEDULED, State.RETRYING]
+_IS_FINAL, _IS_WAITING, _IS_DATED = Q(state__in=_FINAL), Q(state__in=_WAITING), Q(state__in=_DATED)
 
 
 class _HasElement(Func):
@@ -22,26 +24,32 @@ class _HasElement(Func):
     output_field = models.BooleanField()
 
 
+def _is_one_of(states: Sequence[str]) -> Q:
+    """In the words of a partial index's condition."""
+    return Q(state__in=[Literal(state) for state in states])
+
+
 class JobQuerySet(models.QuerySet["Job"]):
+    def in_state(self, state: str) -> Self:
+        return self.filter(state=Literal(state))
+
     def waiting(self) -> Self:
-        return self.filter(_IS_WAITING)
+        return self.filter(_is_one_of(_WAITING))
 
     def queued(self) -> Self:
-        return self.filter(state=State.QUEUED)
+        return self.in_state(State.QUEUED)
 
     def running(self) -> Self:
-        return self.filter(state=State.RUNNING)
+        return self.in_state(State.RUNNING)
 
     def final(self) -> Self:
-        return self.filter(_IS_FINAL)
+        return self.filter(_is_one_of(_FINAL))
 
     def not_final(self) -> Self:
-        return self.exclude(_IS_FINAL)
+        return self.exclude(_is_one_of(_FINAL))
 
     def due(self, now: datetime) -> Self:
-        return self.filter(
-            state__in=[State.SCHEDULED, State.RETRYING], run_at__lte=now, cancel_requested_at__isnull=True
-        )
+        return self.filter(_is_one_of(_DATED), run_at__lte=now, cancel_requested_at__isnull=True)
 
     def flagged(self) -> Self:
         """Cancel was asked for and has not happened yet."""
@@ -124,7 +132,7 @@ class Job(models.Model):
                 name="job_finished_iff_final",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=[State.SCHEDULED, State.RETRYING]) | Q(run_at__isnull=False),
+                condition=~_IS_DATED | Q(run_at__isnull=False),
                 name="job_waiting_has_run_at",
             ),
             models.CheckConstraint(
@@ -137,7 +145,7 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["run_at"], name="job_due", condition=Q(state__in=[State.SCHEDULED, State.RETRYING])),
+            models.Index(fields=["run_at"], name="job_due", condition=_IS_DATED),
             models.Index(fields=["queue", "published_at"], name="job_queued", condition=Q(state=State.QUEUED)),
             models.Index(fields=["queue"], name="job_running", condition=Q(state=State.RUNNING)),
             models.Index(

@@ -13,7 +13,7 @@ _COLUMNS = (
     " submitted_by, idempotency_key, correlation_id, tags, group_id, chord_id, cancel_requested_by, cancel_reason"
 )
 _VALUES = (
-    f"{_TASKS}, {_QUEUES}, '[]', '[]', '[]', false, {_SHARES},"
+    f"{_TASKS}, {_QUEUES}, '[]', '{{{{}}}}', '{{{{}}}}', false, {_SHARES},"
     " CASE WHEN n % 100 < 98 THEN 1 ELSE 0 END, CASE WHEN n % 100 < 98 THEN 1 ELSE 0 END, 0, 0, 0, 3,"
     " {at}, {at}, {at}, {at}, CASE WHEN n % 100 < 98 THEN {at} END,"
     " CASE WHEN n % 100 BETWEEN 95 AND 97 THEN 'Oops' ELSE '' END, '', '', 'code', '', '', '', '[]', '', '', '', ''"
@@ -45,7 +45,8 @@ def make_attempts() -> None:
     """One for every job that was tried."""
     with connection.cursor() as cursor:
         cursor.execute(_ATTEMPTS)
-        cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE jobs_attempt")
+        plain = connection.vendor == "sqlite" or connection.in_atomic_block
+        cursor.execute("ANALYZE" if plain else "VACUUM ANALYZE jobs_attempt")
 
 
 def make_jobs(count: int) -> None:
