@@ -25,8 +25,6 @@ class Conf:
     """How long publishing is not tried after it failed; the keeper publishes then."""
     PUBLISH_BATCH_SIZE: int = 1000
     """Messages in one pipeline."""
-    INSERT_BATCH_SIZE: int = 500
-    """Rows in one insert."""
 
     # What travels and what is kept.
     PAYLOAD_MAX_BYTES: int = 262_144

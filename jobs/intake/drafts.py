@@ -189,7 +189,7 @@ def _key(key: object) -> str:
 def _short(name: str, text: object, limit: int) -> str:
     if not isinstance(text, str) or len(text) > limit:
         raise DraftInvalid(name, f"Give text of at most {limit} characters.")
-    return str(storable.accept(text, what=name, max_bytes=limit * 6, max_depth=1))
+    return str(storable.accept(text, what=name, max_bytes=limit * 6, max_depth=1)) if text else ""
 
 
 def _tags(tags: object) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import conf, phases, tracing
+from jobs import phases, tracing
 from jobs.broker import publisher
 from jobs.domain.actors import CODE, Actor
 from jobs.domain.errors import TallyError
@@ -72,11 +72,11 @@ def insert_unpublished(jobs: Sequence[Job], *, scope: str, now: datetime) -> lis
     """Insert what is new. Whoever calls this runs the jobs, or lets the keeper find them."""
     using = database()
     if len(jobs) == 1 and not jobs[0].idempotency_key:
-        rows.insert_jobs(jobs, using=using, batch_size=1)
+        rows.insert_jobs(jobs, using=using)
         return list(jobs)
     with transaction.atomic(using=using):
         settled = idempotency.settle(jobs, scope=scope, now=now, using=using)
         kept = {job.id for job in settled if not job.replayed}
         fresh = [job for job in jobs if job.id in kept]
-        rows.insert_jobs(fresh, using=using, batch_size=conf.current().INSERT_BATCH_SIZE)
+        rows.insert_jobs(fresh, using=using)
     return settled

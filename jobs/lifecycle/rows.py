@@ -6,7 +6,7 @@ same values in half the time.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import connections, models
@@ -36,15 +36,15 @@ ATTEMPT_COLUMNS = tuple(
     field.attname for field in Attempt._meta.concrete_fields if field.attname not in {"id", "job_id", "number"}
 )
 _ATTEMPT_KEY = ("job_id", "number")
-# Their Python values are what the drivers take.
-_PLAIN = (models.CharField, models.TextField, models.IntegerField, models.FloatField)
+# Their Python values are what the drivers take; psycopg takes the second line's too.
+_PLAIN = (models.CharField, models.TextField, models.IntegerField, models.FloatField, models.BooleanField)
+_PLAIN_ON_POSTGRESQL = (models.DateTimeField, models.UUIDField)
 
 
-def insert_jobs(jobs: Sequence[Job], *, using: str, batch_size: int) -> None:
+def insert_jobs(jobs: Sequence[Job], *, using: str) -> None:
     columns = _job_columns()
-    if _takes_arrays(using) and len(jobs) > 1:
-        for first in range(0, len(jobs), batch_size):
-            _write(_insert_from_arrays(), jobs[first : first + batch_size], Job, columns, using=using, as_arrays=True)
+    if connections[using].vendor == "postgresql" and len(jobs) > 1:
+        _copy(jobs, columns, using=using)
     else:
         _write(_insert_statement(), jobs, Job, columns, using=using)
     for job in jobs:
@@ -68,6 +68,14 @@ def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
 def _takes_arrays(using: str) -> bool:
     """PostgreSQL: one statement with an array for each column, parsed and planned once."""
     return connections[using].vendor == "postgresql"
+
+
+def _copy(jobs: Sequence[Job], columns: tuple[str, ...], *, using: str) -> None:
+    """PostgreSQL's own way of taking many rows: half of what an INSERT costs on either side."""
+    steps, connection = _adapters(Job, columns, using), connections[using]
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_copy_statement()) as copy:
+        for job in jobs:
+            copy.write_row([adapt(getattr(job, column)) for column, adapt in steps])
 
 
 def _write(
@@ -104,18 +112,24 @@ def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[Field[Any, An
 
 
 def _adapter(field: "Field[Any, Any]", connection: BaseDatabaseWrapper) -> Callable[[Any], Any]:
-    if isinstance(field, _PLAIN):
-        return _as_it_is
-    if isinstance(field, models.JSONField) and connection.vendor == "postgresql":
-        encoder = getattr(field, "encoder", None)
-        return lambda value: None if value is None else json.dumps(value, cls=encoder)
     if isinstance(field, models.ForeignKey):
         field = field.target_field
+    if isinstance(field, _PLAIN) or (connection.vendor == "postgresql" and isinstance(field, _PLAIN_ON_POSTGRESQL)):
+        return _as_it_is
+    if isinstance(field, models.JSONField):
+        return partial(_as_json, (getattr(field, "encoder", None) or json.JSONEncoder)().encode)
     return lambda value: None if value is None else field.get_db_prep_value(value, connection, prepared=True)
 
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _as_json(encode: Callable[[Any], str], value: Any) -> str | None:
+    """Most lists and objects are empty, and the encoder takes as long to start as to write a small one."""
+    if value is None:
+        return None
+    return "[]" if value == [] else "{}" if value == {} else encode(value)
 
 
 # Statements, of our own column names alone.
@@ -127,10 +141,8 @@ def _job_columns() -> tuple[str, ...]:
 
 
 @cache
-def _insert_from_arrays() -> str:
-    columns = _job_columns()
-    chosen = ", ".join(_read(Job, column) for column in columns)
-    return f"INSERT INTO {Job._meta.db_table} ({', '.join(columns)}) SELECT {chosen} FROM {_arrays(Job, columns)}"  # noqa: S608  (our own column names)
+def _copy_statement() -> str:
+    return f"COPY {Job._meta.db_table} ({', '.join(_job_columns())}) FROM STDIN"
 
 
 @cache

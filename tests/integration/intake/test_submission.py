@@ -139,11 +139,12 @@ def test_no_drafts_are_no_jobs() -> None:
     assert submit_many([]) == []
 
 
-def test_many_jobs_cost_as_few_queries_as_chunks() -> None:
+def test_many_jobs_cost_one_insert() -> None:
+    """On PostgreSQL a COPY, which Django does not count."""
     with CaptureQueriesContext(connection) as queries:
         submit_many([Draft("noop") for _ in range(400)])
     inserts = [query for query in queries if "INSERT INTO" in query["sql"]]
-    assert len(inserts) == 1
+    assert len(inserts) == (1 if connection.vendor == "sqlite" else 0)
     assert len(queries) - len(inserts) <= 2
 
 

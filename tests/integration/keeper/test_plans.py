@@ -55,7 +55,9 @@ def crowd() -> None:
     factories.make_letters(3)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")  # a small table is read whole; where no index serves it still is
+            cursor.execute(
+                "SET LOCAL enable_seqscan = off"
+            )  # a small table is read whole; where no index serves it still is
 
 
 @pytest.mark.usefixtures("crowd")
