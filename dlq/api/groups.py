@@ -71,7 +71,12 @@ class GroupVerb(ApiView):
 class Acknowledge(GroupVerb):
     act = staticmethod(triage.acknowledge)
 
-    @extend_schema(operation_id="acknowledge_group", request=RequiredReason, responses=GroupDetailShape)
+    @extend_schema(
+        operation_id="acknowledge_group",
+        summary="Say that somebody looks into a group",
+        request=RequiredReason,
+        responses=GroupDetailShape,
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         return self.perform(request, fingerprint)
 
@@ -79,7 +84,12 @@ class Acknowledge(GroupVerb):
 class Resolve(GroupVerb):
     act = staticmethod(triage.resolve)
 
-    @extend_schema(operation_id="resolve_group", request=RequiredReason, responses=GroupDetailShape)
+    @extend_schema(
+        operation_id="resolve_group",
+        summary="Say that a group is mended; the next death of the kind brings it back",
+        request=RequiredReason,
+        responses=GroupDetailShape,
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         return self.perform(request, fingerprint)
 
@@ -87,7 +97,12 @@ class Resolve(GroupVerb):
 class Reopen(GroupVerb):
     act = staticmethod(triage.reopen)
 
-    @extend_schema(operation_id="reopen_group", request=RequiredReason, responses=GroupDetailShape)
+    @extend_schema(
+        operation_id="reopen_group",
+        summary="Take a resolution or a mute back",
+        request=RequiredReason,
+        responses=GroupDetailShape,
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         return self.perform(request, fingerprint)
 
@@ -95,7 +110,12 @@ class Reopen(GroupVerb):
 class Mute(ApiView):
     needs = triage.PERMISSION
 
-    @extend_schema(operation_id="mute_group", request=MuteBody, responses=GroupDetailShape)
+    @extend_schema(
+        operation_id="mute_group",
+        summary="Silence a group until a date, or until so many more have died",
+        request=MuteBody,
+        responses=GroupDetailShape,
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         body = checked(MuteBody, request.data)
         given = {"reason": body.reason.strip(), "until": body.until, "deaths": body.deaths}
@@ -105,7 +125,12 @@ class Mute(ApiView):
 class Assign(ApiView):
     needs = triage.PERMISSION
 
-    @extend_schema(operation_id="assign_group", request=AssignBody, responses=GroupDetailShape)
+    @extend_schema(
+        operation_id="assign_group",
+        summary="Say who looks into a group",
+        request=AssignBody,
+        responses=GroupDetailShape,
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         body = checked(AssignBody, request.data)
         return Response(_shown(triage.assign(fingerprint, actor=self.actor, assignee=body.assignee), self))
@@ -114,7 +139,12 @@ class Assign(ApiView):
 class WriteNote(ApiView):
     needs = triage.PERMISSION
 
-    @extend_schema(operation_id="note_group", request=NoteBody, responses={201: GroupDetailShape})
+    @extend_schema(
+        operation_id="note_group",
+        summary="Write a note about a group",
+        request=NoteBody,
+        responses={201: GroupDetailShape},
+    )
     def post(self, request: Request, fingerprint: str) -> Response:
         note = triage.write_note(fingerprint, actor=self.actor, text=checked(NoteBody, request.data).text)
         return Response(_shown(note.group, self), status=201)

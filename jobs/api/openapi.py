@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django_filters import BooleanFilter, Filter, IsoDateTimeFilter
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 
 _DESCRIPTIONS = {
     "400": "Something in the request is wrong; nothing was changed.",
@@ -23,10 +26,16 @@ _WITH_BODY = ("409", "413", "415", "422")
 
 
 class Describer(AutoSchema):
-    """Adds to every operation the errors that it may answer with, all of one shape."""
+    """Adds to every operation the errors that it may answer with, all of one shape, and to every list its filters."""
 
     def get_description(self) -> str:  # type: ignore[override]
         return ""  # a view's docstring speaks to its maintainers
+
+    def get_override_parameters(self) -> list[Any]:
+        filters = getattr(self.view, "filterset_class", None)
+        if filters is None or self.method != "GET":
+            return []
+        return [_describe(name, known) for name, known in filters.base_filters.items()]
 
     def get_operation(self, *args: Any, **options: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **options)
@@ -37,6 +46,14 @@ class Describer(AutoSchema):
         for code in codes:
             operation["responses"].setdefault(code, {"description": _DESCRIPTIONS[code], "content": shape})
         return operation
+
+
+def _describe(name: str, known: Filter) -> OpenApiParameter:
+    kinds = {IsoDateTimeFilter: OpenApiTypes.DATETIME, BooleanFilter: OpenApiTypes.BOOL}
+    kind = next((told for kind, told in kinds.items() if isinstance(known, kind)), OpenApiTypes.STR)
+    choices = known.extra.get("choices", ())
+    offered = [value for value, _shown in (choices() if callable(choices) else choices)]
+    return OpenApiParameter(name, kind, enum=offered or None, description=known.extra.get("help_text", ""))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

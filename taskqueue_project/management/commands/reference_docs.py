@@ -1,4 +1,4 @@
-"""`manage.py reference_docs`: writes docs/configuration.md and docs/commands.md, or checks that they are up to date."""
+"""`manage.py reference_docs`: writes the pages of docs/ that the code can tell, or checks that they are up to date."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,16 +7,17 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from jobs.management.output import Found
 from taskqueue_project.env import CHECKOUT
-from taskqueue_project.reference import commands, configuration
+from taskqueue_project.reference import api, commands, configuration
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/configuration.md": configuration.render,
     "docs/commands.md": commands.render,
+    "docs/api.md": api.render,
 }
 
 
 class Command(BaseCommand):
-    help = "Write the reference of settings and commands in docs/ from the code."
+    help = "Write the reference of settings, commands and the API in docs/ from the code."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

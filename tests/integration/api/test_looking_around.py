@@ -101,6 +101,13 @@ class TestSchema:
         references = {part.split('"')[0] for part in json.dumps(told).split('"$ref": "#/components/schemas/')[1:]}
         assert references <= told["components"]["schemas"].keys()
 
+    def test_the_schema_names_the_filters_of_a_list(self, viewer: Caller) -> None:
+        listing = viewer.get("/api/schema").json()["paths"]["/api/tasks"]["get"]
+        told = {one["name"]: one["schema"] for one in listing["parameters"]}
+        assert {"state", "task_type", "tag", "created_after", "q", "cursor"} <= told.keys()
+        assert told["created_after"]["format"] == "date-time"
+        assert "dead" in told["state"]["enum"]
+
     def test_the_docs_load_nothing_from_elsewhere(self, viewer: Caller) -> None:
         answer = viewer.get("/docs")
         page = answer.content.decode()
