@@ -1,5 +1,6 @@
 """Every page with a million jobs and fifty thousand open letters: by the clock, with --scale."""
 
+import gc
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -110,6 +111,7 @@ def pages(now: datetime) -> list[str]:
 def test_every_page_comes_within_200_ms_with_a_million_jobs_and_50_000_open_letters(superuser: Client) -> None:
     now = datetime.now(UTC)
     fill_charts(now)
+    gc.freeze()  # a server does not search all that pytest has imported for garbage
     took: dict[str, float] = {}
     for path in pages(now):
         show_life(now)
