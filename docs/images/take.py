@@ -42,6 +42,7 @@ START_SECONDS = 180
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the stack is not to outlive it
     options = _options()
     if options.url:
         _take(options.url, options.login)
@@ -68,7 +69,7 @@ def _stack() -> Iterator[tuple[str, dict[str, str]]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        environment = {**os.environ, "TALLY_DATA": directory, "PORT": str(port), "TALLY_RELEASE": "1.0.0"}
+        environment = {**os.environ, "TALLY_DATA": directory, "PORT": str(port), "TALLY_RELEASE": "0.1.0"}
         up = _manage(environment, "up")
         url = f"http://127.0.0.1:{port}"
         try:

@@ -1,5 +1,6 @@
 """What the queue reads of a task, ours or plain Celery's, and that the words mean the same."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -82,21 +83,26 @@ def test_every_task_is_listed_but_celerys_own() -> None:
     assert not [name for name in names if name.startswith("celery.")]
 
 
-def test_two_tasks_of_one_name_are_an_error_at_start() -> None:
+@pytest.fixture
+def app() -> Iterator[TallyApp]:
+    """Closed afterwards: one that lives is given every shared task that is declared."""
+    with TallyApp("other", set_as_current=False) as other:
+        yield other
+
+
+def test_two_tasks_of_one_name_are_an_error_at_start(app: TallyApp) -> None:
     def first() -> None: ...
 
     def second() -> None: ...
 
-    app = TallyApp("other", set_as_current=False)
     app.task(name="same", lazy=False, shared=False)(first)
     with pytest.raises(DuplicateTask, match=r"same.*first.*second"):
         app.task(name="same", lazy=False, shared=False)(second)
 
 
-def test_the_same_function_may_be_declared_again() -> None:
+def test_the_same_function_may_be_declared_again(app: TallyApp) -> None:
     def only() -> None: ...
 
-    app = TallyApp("other", set_as_current=False)
     app.task(name="only", lazy=False, shared=False)(only)
     app.task(name="only", lazy=False, shared=False)(only)
     assert "only" in app.tasks
