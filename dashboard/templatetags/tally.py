@@ -200,8 +200,7 @@ def letters_url(**wanted: Any) -> str:
 
 @cache
 def _address(name: str, _prefix: str) -> str:
-    """Django finds it anew each time, and a page of groups asks three hundred times."""
-    return reverse(name)
+    return reverse(name)  # Django finds it anew each time, and a page of groups asks three hundred times
 
 
 @register.simple_tag(takes_context=True)
