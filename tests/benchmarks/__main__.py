@@ -16,7 +16,7 @@ from tests.support.process import ROOT
 
 ROUNDS = 3
 SINGLES, BULK = 800, 8_000
-FILL = {"stock": 5_000, "stock-redis": 5_000, "stock-django-db": 1_200}
+FILL = {"stock": 3_000, "stock-redis": 3_000, "stock-django-db": 900}
 LAG_SECONDS = 8.0
 
 Found = dict[str, dict[str, list[float]]]
