@@ -110,7 +110,7 @@ gates: install-dev ## The same without the tests
 	@echo "── types";      $(GATE_ENV) $(VENV)/bin/mypy
 	@echo "── layers";     $(VENV)/bin/lint-imports
 	@echo "── migrations"; $(GATE_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
-	@echo "── docs";       $(GATE_ENV) $(PYTHON) manage.py lifecycle_doc --check && $(GATE_ENV) $(PYTHON) manage.py reference_docs --check
+	@echo "── docs";       $(GATE_ENV) $(PYTHON) manage.py reference_docs --check
 
 .PHONY: audit
 audit: venv ## Known weaknesses of the pinned requirements (asks pypi.org)

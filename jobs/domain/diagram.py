@@ -17,7 +17,7 @@ _MEANINGS: dict[State, tuple[str, str]] = {
 _HEAD = """\
 # The life of a job
 
-This page is generated from the table in `jobs/domain/lifecycle.py` by `manage.py lifecycle_doc`; `make check` fails when
+This page is generated from the table in `jobs/domain/lifecycle.py` by `manage.py reference_docs`; `make check` fails when
 it is stale. Whatever is not an arrow here changes nothing.
 """
 

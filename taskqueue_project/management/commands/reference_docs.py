@@ -5,11 +5,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from jobs.domain import diagram
 from jobs.management.output import Found
 from taskqueue_project.env import CHECKOUT
 from taskqueue_project.reference import api, commands, configuration
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/lifecycle.md": diagram.render,
     "docs/configuration.md": configuration.render,
     "docs/commands.md": commands.render,
     "docs/api.md": api.render,
@@ -17,7 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 class Command(BaseCommand):
-    help = "Write the reference of settings, commands and the API in docs/ from the code."
+    help = "Write what the code can tell into docs/: the lifecycle, settings, commands, the API."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
