@@ -100,4 +100,6 @@ def hours(keys: Collection[str], *, now: datetime, count: int = 24, by: By = By.
 def prune(now: datetime) -> None:
     for span in Span:
         old = GroupCount.objects.filter(span=span, at__lt=now - _KEPT[span])
-        GroupCount.objects.filter(id__in=list(old.values_list("id", flat=True)[:5_000])).delete()
+        ids = list(old.values_list("id", flat=True)[:5_000])
+        if ids:
+            GroupCount.objects.filter(id__in=ids).delete()

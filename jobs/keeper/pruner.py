@@ -4,9 +4,10 @@ A dead job stays until a person has decided about it: the dead letters see to th
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from jobs import conf, signals
@@ -17,7 +18,7 @@ from jobs.models import Chord, IdempotencyKey, Job, Rollup
 from jobs.models.job import JobQuerySet
 from jobs.models.rollup import ALL_TIME
 
-_TURN_SECONDS = 0.15  # the leader's other duties wait so long at most
+_TURN_SECONDS = 0.25  # the leader's other duties wait so long at most
 _REST_SECONDS = 0.01  # between two batches the database is others'
 OVER = tuple(sorted(FINAL - {State.DEAD}))
 
@@ -41,37 +42,61 @@ class Pruned:
 
 
 @dataclass(slots=True)
+class Sweep:
+    """Batches that belong together: what gave less than a full one is not asked again before the next sweep."""
+
+    emptied: set[Kind | str] = field(default_factory=set)
+    stripped_until: dict[Kind, datetime] = field(default_factory=dict)  # bodies of before are gone for good
+
+    def take(self, source: Kind | str, batch: Callable[[], int], *, size: int) -> int:
+        """How many the next batch of this source was."""
+        if source in self.emptied:
+            return 0
+        count = batch()
+        if count < size:
+            self.emptied.add(source)
+        return count
+
+
+@dataclass(slots=True)
 class Pruner:
     """The leader's duty: a few small batches each time while there is more, else a look now and then."""
 
     _due: float = field(default=float("-inf"), init=False)
-    _stripped_until: dict[Kind, datetime] = field(default_factory=dict, init=False)
+    _sweep: Sweep = field(default_factory=Sweep, init=False)
 
     def run_once(self, now: datetime) -> Pruned:
         if time.monotonic() < self._due:
             return Pruned()
         total, stop_at = Pruned(is_more=True), time.monotonic() + _TURN_SECONDS
         while total.is_more and time.monotonic() < stop_at:
-            total.add(prune(now, stripped_until=self._stripped_until))
+            total.add(prune(now, sweep=self._sweep))
             time.sleep(_REST_SECONDS)
         if not total.is_more:
+            self._sweep.emptied.clear()
             self._due = time.monotonic() + conf.current().PRUNE_SECONDS
         return total
 
 
-def prune(now: datetime, *, stripped_until: dict[Kind, datetime] | None = None) -> Pruned:
-    """One batch of each. `stripped_until` is kept between calls: before that, bodies are gone already."""
-    size, done = conf.current().PRUNE_BATCH_SIZE, Pruned()
+def prune(now: datetime, *, sweep: Sweep | None = None) -> Pruned:
+    """One batch of each; `sweep` is kept between the calls that belong together."""
+    size, done, sweep = conf.current().PRUNE_BATCH_SIZE, Pruned(), sweep or Sweep()
     kinds = _kinds()
-    done.jobs = _delete_jobs(kinds, now=now, size=size)
-    done.bodies = _strip(kinds, {} if stripped_until is None else stripped_until, now=now, size=size)
-    done.keys = _delete(IdempotencyKey.objects.filter(created_at__lt=_spent(now)), size=size)
-    done.chords = _delete(Chord.objects.filter(submitted_at__lt=_usual_end(now)), size=size)
-    answers: list[tuple[Any, Any]] = list(signals.pruning.send(sender=Job, now=now, size=size))
-    elsewhere: list[int] = [count for _, count in answers]
-    done.is_more = any(count >= size for count in (done.jobs, done.bodies, done.keys, done.chords, *elsewhere))
-    done.jobs += sum(elsewhere)
+    done.jobs = _delete_jobs(kinds, sweep, now=now, size=size)
+    done.bodies = sweep.take("bodies", lambda: _strip(kinds, sweep.stripped_until, now=now, size=size), size=size)
+    keys = IdempotencyKey.objects.filter(created_at__lt=_spent(now))
+    done.keys = sweep.take("keys", lambda: _delete(keys, size=size), size=size)
+    chords = Chord.objects.filter(submitted_at__lt=_usual_end(now))
+    done.chords = sweep.take("chords", lambda: _delete(chords, size=size), size=size)
+    elsewhere = sweep.take("elsewhere", lambda: _prune_elsewhere(now, size=size), size=size)
+    done.is_more = any(count >= size for count in (done.jobs, done.bodies, done.keys, done.chords, elsewhere))
+    done.jobs += elsewhere
     return done
+
+
+def _prune_elsewhere(now: datetime, *, size: int) -> int:
+    answers: list[tuple[Any, Any]] = list(signals.pruning.send(sender=Job, now=now, size=size))
+    return sum(int(count) for _, count in answers)
 
 
 def preview(now: datetime) -> dict[Kind, tuple[int, int]]:
@@ -107,11 +132,12 @@ def _kinds() -> list[Kind]:
     return [(queue, state) for queue in queues() for state in OVER]
 
 
-def _delete_jobs(kinds: list[Kind], *, now: datetime, size: int) -> int:
+def _delete_jobs(kinds: list[Kind], sweep: Sweep, *, now: datetime, size: int) -> int:
     deleted = 0
     for kind in kinds:
         gone = _over(kind, before=_row_end(kind, now=now)).order_by("finished_at").values_list("id", flat=True)
-        deleted += pruning.prune(gone[: size - deleted], states=[kind[1]])
+        room = size - deleted
+        deleted += sweep.take(kind, partial(pruning.prune, gone[:room], states=[kind[1]]), size=room)
         if deleted >= size:
             break
     return deleted
@@ -149,7 +175,8 @@ def _over(kind: Kind, *, before: datetime) -> JobQuerySet:
 
 def _delete(rows: Any, *, size: int) -> int:
     keys = list(rows.values_list("pk", flat=True)[:size])
-    rows.model.objects.filter(pk__in=keys).delete()
+    if keys:
+        rows.model.objects.filter(pk__in=keys).delete()
     return len(keys)
 
 

@@ -21,22 +21,25 @@ PRUNED = "pruned_"
 
 def prune(ids: Iterable[UUID], *, states: Iterable[str]) -> int:
     """Delete those of them that are in one of these states still; returns how many."""
-    using = database()
+    using, wanted = database(), list(ids)
+    if not wanted:
+        return 0
     with transaction.atomic(using=using):
-        asked: JobQuerySet = Job.objects.using(using).filter(id__in=list(ids), state__in=list(states))
-        gone = [job.id for job in skip_locked(asked.only("id").order_by("id"))]
+        asked: JobQuerySet = Job.objects.using(using).filter(id__in=wanted, state__in=list(states))
+        gone = list(skip_locked(asked.order_by("id")).values_list("id", flat=True))
         if not gone:
             return 0
         rollups.add(_count(gone, using=using), using=using)
-        Attempt.objects.using(using).filter(
-            job_id__in=gone
-        ).delete()  # in one statement; the jobs' delete would read them
-        Job.objects.using(using).filter(id__in=gone).delete()
+        # The attempts in one statement, and of the jobs the ids alone: Django's cascade reads what it deletes.
+        Attempt.objects.using(using).filter(job_id__in=gone).delete()
+        Job.objects.using(using).filter(id__in=gone).only("id").delete()
     return len(gone)
 
 
 def strip(ids: list[UUID], *, at: datetime) -> None:
     """Let payloads, results, logs and tracebacks go; what is left says when, and everything that is counted."""
+    if not ids:
+        return
     using = database()
     with transaction.atomic(using=using):
         Attempt.objects.using(using).filter(job_id__in=ids).update(log="", traceback="", causes=[])

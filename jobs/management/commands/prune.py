@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from jobs.control import actions
 from jobs.keeper import pruner
-from jobs.keeper.pruner import Pruned
+from jobs.keeper.pruner import Pruned, Sweep
 from jobs.management import people
 from jobs.management.base import TallyCommand
 from jobs.management.output import write_json, write_table
@@ -52,9 +52,9 @@ class Command(TallyCommand):
         write_table(self, ("queue", "state", "jobs to delete", "bodies to drop"), rows, empty=empty)
 
     def _prune(self, *, quiet: bool) -> Pruned:
-        total, said, until = Pruned(), time.monotonic(), dict[pruner.Kind, Any]()
+        total, said, sweep = Pruned(), time.monotonic(), Sweep()
         while True:
-            done = pruner.prune(timezone.now(), stripped_until=until)
+            done = pruner.prune(timezone.now(), sweep=sweep)
             total.add(done)
             if not done.is_more:
                 return total

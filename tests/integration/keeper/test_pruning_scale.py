@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models import F
 
 from jobs.broker import connections as redis_connections
@@ -78,7 +78,8 @@ def make_old_jobs() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ATTEMPTS)
     counts = Job.objects.order_by().values_list("queue", "task", named=False).distinct()
-    rollups.add({(ALL_TIME, queue, task): Tally() for queue, task in counts}, using="default")
+    with transaction.atomic():
+        rollups.add({(ALL_TIME, queue, task): Tally() for queue, task in counts}, using="default")
 
 
 @pytest.mark.scale
