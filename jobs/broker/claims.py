@@ -42,7 +42,7 @@ def counters_key() -> str:
     return connections.key("counters")
 
 
-def _executor_text(by: Executor, token: str) -> str:
+def executor_text(by: Executor, token: str) -> str:
     return f"{by.incarnation} {token} {by.beat} {by.pid} {by.worker}"
 
 
@@ -69,7 +69,7 @@ def start(
         client,
         "start",
         keys=[claim_key(job_id, attempt), journal_key(), counters_key()],
-        args=[_executor_text(by, token), token, job_id, attempt, started_body(by, queued_ms)],
+        args=[executor_text(by, token), token, job_id, attempt, started_body(by, queued_ms)],
     )
     return Start(won_ms=int(text)) if won else Start(won_ms=None, holder=parse(text))
 
@@ -86,13 +86,24 @@ def finish(
     note_late: bool = False,
 ) -> bool:
     """Close the attempt with this outcome; False when somebody had closed it before."""
-    said = scripts.call(
-        client,
-        "finish",
-        keys=[claim_key(job_id, attempt), journal_key()],
-        args=[incarnation, token, job_id, attempt, outcome, body, int(note_late)],
+    keys, args = finish_call(
+        job_id=job_id,
+        attempt=attempt,
+        incarnation=incarnation,
+        outcome=outcome,
+        body=body,
+        token=token,
+        note_late=note_late,
     )
-    return bool(said == "recorded")
+    return bool(scripts.call(client, "finish", keys=keys, args=args) == "recorded")
+
+
+def finish_call(
+    *, job_id: str, attempt: int, incarnation: str, outcome: str, body: str, token: str, note_late: bool
+) -> tuple[list[str], list[Any]]:
+    """The keys and arguments of the script."""
+    keys = [claim_key(job_id, attempt), journal_key()]
+    return keys, [incarnation, token, job_id, attempt, outcome, body, int(note_late)]
 
 
 def count_duplicate(client: redis.Redis) -> None:
@@ -123,7 +134,7 @@ def renew(
         client,
         "renew",
         keys=[claim_key(job_id, attempt), journal_key()],
-        args=[_executor_text(by, "-"), job_id, attempt, started_body(by, queued_ms), started_ms],
+        args=[executor_text(by, "-"), job_id, attempt, started_body(by, queued_ms), started_ms],
     )
 
 

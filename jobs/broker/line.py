@@ -6,9 +6,10 @@ never mended: whoever asked learns of it, and the next one is a new connection, 
 
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from jobs.broker import connections
 
@@ -26,6 +27,30 @@ class Line:
             return self._ask("EVALSHA", sha, len(keys), *keys, *args)
         except NoScriptError:
             return self._ask("EVAL", text, len(keys), *keys, *args)
+
+    def evaluate_all(self, calls: Sequence[tuple[str, str, list[str], list[Any]]]) -> list[Any]:
+        """Run scripts one after the other, all sent before the first answer is read. An answer may be an error."""
+        commands = [("EVALSHA", sha, len(keys), *keys, *args) for sha, _, keys, args in calls]
+        answers = self._exchange(commands)
+        return [
+            self._ask("EVAL", text, len(keys), *keys, *args) if isinstance(answer, NoScriptError) else answer
+            for answer, (_, text, keys, args) in zip(answers, calls, strict=True)
+        ]
+
+    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        try:
+            self._connection.send_packed_command(self._connection.pack_commands(commands))
+            return [self._read() for _ in commands]
+        except BaseException:  # as below
+            self.is_broken = True
+            self._connection.disconnect()
+            raise
+
+    def _read(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error
 
     def _ask(self, *command: Any) -> Any:
         try:

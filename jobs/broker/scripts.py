@@ -1,5 +1,6 @@
 """The Lua scripts beside this file, by name. A flushed script cache loads them again by itself."""
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
 from pathlib import Path
@@ -30,6 +31,11 @@ def call(client: redis.Redis | Line, name: str, *, keys: list[str], args: list[A
     if isinstance(client, Line):
         return client.evaluate(_sha(name), _text(name), keys, args)
     return _script(client, name)(keys=keys, args=args)
+
+
+def call_all(line: Line, calls: Sequence[tuple[str, list[str], list[Any]]]) -> list[Any]:
+    """Several, one after the other, in one exchange; an answer may be an error."""
+    return line.evaluate_all([(_sha(name), _text(name), keys, args) for name, keys, args in calls])
 
 
 def queue(pipeline: Any, client: redis.Redis, name: str, *, keys: list[str], args: list[Any]) -> None:

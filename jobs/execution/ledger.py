@@ -4,13 +4,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobs import conf
-from jobs.broker import claims, connections, entries, journal, line
+from jobs.broker import claims, connections, entries, journal, line, taking
 from jobs.domain.journal import Ended, Executor, Progressed, Started
 from jobs.domain.states import Outcome
-from jobs.execution import verdicts
+from jobs.execution import turn, verdicts
 from jobs.lifecycle import recording
 
 logger = logging.getLogger(__name__)
@@ -90,8 +90,7 @@ class RedisLedger:
         wait = 0.1
         while True:
             try:
-                return claims.finish(
-                    line.mine(),
+                return self._finish(
                     job_id=run.job_id,
                     attempt=run.attempt,
                     incarnation=run.by.incarnation,
@@ -104,6 +103,14 @@ class RedisLedger:
                 logger.warning("Redis is away (%s): the outcome of job %s is held and tried again.", error, run.job_id)
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)
+
+    def _finish(self, **ended: Any) -> bool:
+        wish = turn.wish()
+        if wish is None:
+            return claims.finish(line.mine(), **ended)
+        recorded, taken = taking.finish(line.mine(), wish=wish, **ended)
+        turn.take(taken)
+        return recorded
 
     def report(self, progress: Progressed) -> None:
         try:

@@ -12,6 +12,7 @@ from django.db import Error as DatabaseError
 from django.db import connections as django_connections
 
 from jobs.broker import mirror
+from jobs.execution import permits
 from jobs.lifecycle.recording import database
 from jobs.models import Queue
 
@@ -85,3 +86,4 @@ def _settle(consumer: Any) -> None:
         for name in sorted(_away_from - unwanted):
             _away_from.discard(name)
             consumer.call_soon(consumer.add_task_queue, name)
+        consumer.call_soon(permits.renew, consumer.controller)

@@ -56,7 +56,7 @@ class JobRequest(Request):
 
     def _close(self, outcome: Outcome, failure: Failure, *, say: Callable[[endings.Word], None] = endings.say) -> None:
         delivery = message.read(self._request_dict)
-        entry = roster.find(self.id, delivery.attempt) if delivery is not None else None
+        entry = roster.now_instead_of(self.id, delivery.attempt) if delivery is not None else None
         if entry is not None:
             say(endings.close(entry, outcome, failure))
         roster.remove(self.id)

@@ -1,9 +1,13 @@
 """What this worker runs right now, as its parent process knows it."""
 
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jobs.broker import message
 from jobs.broker.message import Delivery
+from jobs.execution import board
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,34 @@ def remove(job_id: str) -> None:
 
 
 def find(job_id: str, attempt: int) -> Entry | None:
-    with _lock:
-        entry = _entries.get(job_id)
-    return entry if entry is not None and entry.delivery.attempt == attempt else None
+    return next((e for e in everyone() if (e.delivery.job_id, e.delivery.attempt) == (job_id, attempt)), None)
 
 
 def everyone() -> list[Entry]:
+    """What the processes run that were given something: that, or what they took themselves since."""
     with _lock:
-        return list(_entries.values())
+        given = list(_entries.values())
+    taken = board.instead()
+    running = [_instead_of(entry, taken) for entry in given]
+    return [entry for entry in running if entry is not None]
+
+
+def now_instead_of(job_id: str, attempt: int) -> Entry | None:
+    """What the process that was given this attempt runs by now."""
+    with _lock:
+        entry = _entries.get(job_id)
+    if entry is None or entry.delivery.attempt != attempt:
+        return None
+    return _instead_of(entry, board.instead())
+
+
+def _instead_of(entry: Entry, taken: Mapping[str, board.Run | None]) -> Entry | None:
+    name = board.name_of(entry.delivery.job_id, entry.delivery.attempt)
+    if name not in taken:
+        return entry
+    run = taken[name]
+    headers = json.loads(run.sent)["headers"] if run else {}
+    delivery = message.read(headers)
+    if run is None or delivery is None:
+        return None
+    return Entry(delivery, headers["task"], worker=run.worker, pid=run.pid, started_ms=run.since_ms)

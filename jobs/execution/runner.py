@@ -21,7 +21,7 @@ from jobs.broker import claims, connections, message, mirror
 from jobs.broker.message import Delivery
 from jobs.domain.retry import Next
 from jobs.domain.states import Event, Outcome
-from jobs.execution import adoption, context, endings, identity, logs, trust, verdicts
+from jobs.execution import adoption, context, endings, identity, logs, trust, turn, verdicts
 from jobs.execution.ledger import Ledger, RedisLedger, Run
 from jobs.execution.trust import Says
 from jobs.execution.verdicts import Ending
@@ -39,6 +39,10 @@ def run_message(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
     if delivery is None:
         adoption.journal_now(adoption.of_request(request, args, kwargs))
         raise Ignore("adopted: the keeper makes it a job and sends it again")
+    taken = turn.taken_of(request)
+    if taken is not None:
+        run = _run_of(request, delivery, token=taken.token)
+        return run_attempt(task, args, kwargs, run=run, delivery=delivery, ledger=_redis, started_ms=taken.won_ms)
     now = datetime.now(UTC)
     if delivery.expires_at is not None and delivery.expires_at <= now:
         _expire(delivery)
@@ -51,14 +55,18 @@ def run_message(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
         raise Ignore(f"not started: {said}")
     if delivery.sealed:
         args, kwargs = _unseal(delivery)
-    run = Run(
+    run = _run_of(request, delivery, token=secrets.token_hex(8))
+    return run_attempt(task, args, kwargs, run=run, delivery=delivery, ledger=_redis)
+
+
+def _run_of(request: Any, delivery: Delivery, *, token: str) -> Run:
+    return Run(
         job_id=delivery.job_id,
         attempt=delivery.attempt,
         by=identity.executor(request.hostname or ""),
-        token=secrets.token_hex(8),
+        token=token,
         queued_ms=_ms(delivery.queued_at),
     )
-    return run_attempt(task, args, kwargs, run=run, delivery=delivery, ledger=_redis)
 
 
 def run_attempt(
@@ -69,9 +77,11 @@ def run_attempt(
     run: Run,
     delivery: Delivery,
     ledger: Ledger,
+    started_ms: int | None = None,
 ) -> Any:
-    """Claim, run, journal. Raises what Celery must see: Ignore, Retry, or the error itself."""
-    started_ms = ledger.start(run, is_due=lambda: trust.ask(delivery) is Says.DUE)
+    """Claim (unless that is done), run, journal. Raises what Celery must see: Ignore, Retry, or the error itself."""
+    if started_ms is None:
+        started_ms = ledger.start(run, is_due=lambda: trust.ask(delivery) is Says.DUE)
     if started_ms is None:
         raise Ignore("another process holds this attempt, or it is not due any more: a duplicate was suppressed")
     _tell("started", task, run, delivery)

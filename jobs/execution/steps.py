@@ -16,7 +16,7 @@ from celery.signals import worker_process_init
 from jobs import conf
 from jobs.broker import connections, heartbeats
 from jobs.domain.states import Outcome
-from jobs.execution import endings, identity, pausing, roster, strangers
+from jobs.execution import endings, identity, pausing, permits, roster, strangers
 from jobs.execution import orders as _orders  # noqa: F401  (Celery knows commands once they are imported)
 from jobs.execution.heart import Heart
 from jobs.execution.stopping import Listener
@@ -45,6 +45,7 @@ class Life(bootsteps.StartStopStep):
 
     def start(self, worker: Any) -> None:
         pausing.start(worker.app)
+        permits.start(worker)
         self.heart, self.listener = Heart(worker), Listener(worker)
         while not self.heart.try_to(self.heart.beat):
             self.heart.wait_a_moment()
@@ -56,6 +57,7 @@ class Life(bootsteps.StartStopStep):
         maintain = getattr(worker.pool, "maintain_pool", None)
         if maintain is not None and worker.pool.is_green is False:
             hub.call_repeatedly(conf.current().MAINTAIN_POOL_SECONDS, maintain)
+            hub.call_repeatedly(conf.current().MAINTAIN_POOL_SECONDS, permits.renew, worker)
 
     def limit_shutdown(self) -> None:
         """After the soft shutdown the processes are told to exit; one that won't listen would be waited for without end."""

@@ -53,7 +53,7 @@ class Listener(threading.Thread):
 
 def _kill(entry: roster.Entry) -> None:
     """In the event loop, which alone gives a child its next job: the child still has this one, or it is not in the roster."""
-    if roster.find(entry.delivery.job_id, entry.delivery.attempt) is not entry:
+    if roster.find(entry.delivery.job_id, entry.delivery.attempt) != entry:
         return
     logger.info("Job %s was cancelled: process %s is stopped.", entry.delivery.job_id, entry.pid)
     try:

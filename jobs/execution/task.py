@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs.domain.actors import CODE
 from jobs.domain.states import Source
-from jobs.execution import eager, runner
+from jobs.execution import eager, runner, turn
 from jobs.execution.errors import ReplaceRefused
 from jobs.execution.ledger import SqlLedger
 from jobs.intake import calls, registry, submission
@@ -109,7 +109,7 @@ class JobTask(Task[Any, Any]):
 
     def __trace__(self, *call: Any) -> Any:
         """A pool's process builds this for every task it has when it starts; this one's module was imported later."""
-        trace = build_tracer(self.name, self, self.app.loader, app=self.app)
+        trace = turn.with_turns(self, build_tracer(self.name, self, self.app.loader, app=self.app))
         setattr(self, "__trace__", trace)  # noqa: B010  (Celery calls it on the instance; mypy sees a method)
         return trace(*call)
 

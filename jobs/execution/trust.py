@@ -39,10 +39,14 @@ _watch = _Watch()
 
 
 def needs_a_look(delivery: Delivery, *, now: datetime) -> bool:
+    return delivery.published_at < trusted_from(now=now)
+
+
+def trusted_from(*, now: datetime) -> datetime:
+    """A message published later than that needs no look. Raises `Unavailable` when Redis can't say since when it runs."""
     settings = conf.current()
-    if now - delivery.published_at > timedelta(seconds=settings.MESSAGE_TRUSTED_SECONDS):
-        return True
-    return delivery.published_at < _restarted_at(now=now) + timedelta(seconds=settings.CLOCK_SKEW_SECONDS)
+    oldest = now - timedelta(seconds=settings.MESSAGE_TRUSTED_SECONDS)
+    return max(oldest, _restarted_at(now=now) + timedelta(seconds=settings.CLOCK_SKEW_SECONDS))
 
 
 class Says(StrEnum):

@@ -22,21 +22,21 @@ from tests.support.waiting import until
 
 ROLE = "TALLY_TEST_ROLE"
 CHILD = "child"  # the role of every process that one of the others has forked
-# name → module, function in it
+# name → module, function in it; or several, of which a process comes by one
 SEAMS = {
-    "row committed": ("jobs.intake.submission", "insert_unpublished"),
-    "published": ("jobs.broker.publisher", "publish"),
-    "due jobs queued": ("jobs.lifecycle.moving", "make_due"),
-    "stamped to be published again": ("jobs.lifecycle.moving", "stamp_published"),
-    "popped": ("kombu.transport.redis", "Channel._brpop_read"),
-    "claimed": ("jobs.broker.claims", "start"),
-    "body ran": ("jobs.execution.runner", "_call"),
-    "outcome journalled": ("jobs.broker.claims", "finish"),
-    "batch applied": ("jobs.lifecycle.recording", "record"),
-    "entries acknowledged": ("jobs.broker.journal", "settle"),
-    "dead letter buried": ("dlq.burial", "bury"),
-    "claim withdrawn": ("jobs.broker.claims", "withdraw"),
-    "requeued": ("jobs.lifecycle.moving", "requeue"),
+    "row committed": [("jobs.intake.submission", "insert_unpublished")],
+    "published": [("jobs.broker.publisher", "publish")],
+    "due jobs queued": [("jobs.lifecycle.moving", "make_due")],
+    "stamped to be published again": [("jobs.lifecycle.moving", "stamp_published")],
+    "popped": [("kombu.transport.redis", "Channel._brpop_read")],
+    "claimed": [("jobs.broker.claims", "start")],
+    "body ran": [("jobs.execution.runner", "_call")],
+    "outcome journalled": [("jobs.broker.claims", "finish"), ("jobs.broker.taking", "finish")],
+    "batch applied": [("jobs.lifecycle.recording", "record")],
+    "entries acknowledged": [("jobs.broker.journal", "settle")],
+    "dead letter buried": [("dlq.burial", "bury")],
+    "claim withdrawn": [("jobs.broker.claims", "withdraw")],
+    "requeued": [("jobs.lifecycle.moving", "requeue")],
 }
 
 
@@ -84,7 +84,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        wrapped = [(seam, name) for seam, (module, name) in SEAMS.items() if module == fullname]
+        wrapped = [(seam, name) for seam, places in SEAMS.items() for module, name in places if module == fullname]
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target) if wrapped else None
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader, lambda module: self._wrap_all(module, wrapped))

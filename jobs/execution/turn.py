@@ -1,0 +1,185 @@
+"""A pool's process at work: the attempt its parent gave it, and then the next ones, which it takes itself.
+
+Most of what a short job costs is the way to it: the parent fetches a message, wakes the process, hears of the start and of
+the end. For a tenth of a second a process spares all of that: the call that ends an attempt brings the next message, its
+claim won. It takes only what may start without a question (`take.lua`), of tasks that it has run before and that have no
+time limit, which is the parent's to keep. What it runs stands on the board, where the parent looks.
+"""
+
+import base64
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from billiard.common import terminate_handler_fired
+from billiard.process import current_process
+from celery import current_app
+from celery.app.trace import fast_trace_task
+from celery.signals import worker_process_init
+from kombu.utils import json
+from redis.exceptions import ResponseError
+
+from jobs.broker import connections, message, taking
+from jobs.broker.taking import Taken, Wish
+from jobs.domain.journal import Failure
+from jobs.domain.retry import Next, Verdict
+from jobs.domain.states import Burial
+from jobs.execution import board, endings, identity, trust
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 0.1
+TAKEN = "tally_taken"  # in a request
+_TASKS_MOST = 64
+
+Trace = Callable[..., Any]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Of this process: one at a time, since a pool's process has one thread."""
+
+    cell: board.Cell | None = None  # None: not in a pool whose parent looks at the board
+    databases: tuple[int, int] = (0, 0)
+    is_on: bool = False
+    until: float = 0.0
+    given: str = ""
+    hostname: str = ""
+    taken: Taken | None = None
+    tasks: dict[str, None] = field(default_factory=dict)
+    queues: tuple[str, ...] = ()
+    queues_turn: int = -1
+
+
+_turn = _Turn()
+
+
+def databases() -> tuple[int, int] | None:
+    """Of queues and journal, when one script can look at both."""
+    conf = current_app.conf
+    return taking.databases(conf.broker_read_url or conf.broker_url)
+
+
+@worker_process_init.connect
+def _begin_life(**_kwargs: Any) -> None:
+    """Celery has just made each task's tracer, which is what a pool's process calls."""
+    index, found = getattr(current_process(), "index", board.PROCESSES), databases()
+    if index >= board.PROCESSES or found is None:
+        return
+    _turn.cell, _turn.databases = board.slots[index], found
+    for task in current_app.tasks.values():
+        task.__trace__ = with_turns(task, task.__trace__)
+
+
+def with_turns(task: Any, trace: Trace) -> Trace:
+    """The tracer that goes on with what its process takes, once the attempt it was called for has ended."""
+
+    def traced(uuid: str, args: Any, kwargs: Any, request: dict[str, Any]) -> Any:
+        if _turn.cell is None or _turn.is_on or _has_limit(task, request):
+            return trace(uuid, args, kwargs, request)
+        _begin(task, request)
+        try:
+            answer = trace(uuid, args, kwargs, request)
+            while (taken := _turn.taken) is not None:
+                _turn.taken = None
+                _run(taken)
+        finally:
+            _turn.is_on = False
+        # Only a turn that was not torn apart: else what it ran stays on the board, for the parent to speak of.
+        board.say_idle(_turn.cell, _turn.given)
+        return answer
+
+    return traced
+
+
+def _has_limit(task: Any, request: dict[str, Any]) -> bool:
+    return bool(task.time_limit or task.soft_time_limit or any(request.get("timelimit") or ()))
+
+
+def _begin(task: Any, request: dict[str, Any]) -> None:
+    _turn.is_on, _turn.until = True, time.monotonic() + SECONDS
+    _turn.given, _turn.hostname = board.name_of(request["id"], request.get("attempt")), request.get("hostname") or ""
+    _turn.taken = None
+    if len(_turn.tasks) < _TASKS_MOST:
+        _turn.tasks[task.name] = None
+
+
+def wish() -> Wish | None:
+    """What this process would have after the attempt that ends now; None when it goes back to its parent."""
+    if not _turn.is_on or time.monotonic() >= _turn.until or terminate_handler_fired():
+        return None
+    if _turn.queues_turn != board.queues.turn:
+        _turn.queues_turn, _turn.queues = board.queues.turn, board.read_queues()
+    if not _turn.queues:
+        return None
+    return Wish(
+        queues=_turn.queues,
+        databases=_turn.databases,
+        tasks=tuple(_turn.tasks),
+        by=identity.executor(_turn.hostname),
+        token=secrets.token_hex(8),
+        trusted_from=trust.trusted_from(now=datetime.now(UTC)),
+    )
+
+
+def take(found: Taken | ResponseError | None) -> None:
+    """It runs when the attempt that has just ended is left; from now on it is this process' to answer for."""
+    if isinstance(found, ResponseError):
+        logger.warning("Redis hands no messages over (%s): this process leaves them to its parent.", found)
+        _turn.cell = None
+        return
+    _turn.taken = found
+    if found is not None and _turn.cell is not None:
+        board.say_runs(_turn.cell, _turn.given, since_ms=found.won_ms, worker=_turn.hostname, sent=found.text)
+
+
+def taken_of(request: Any) -> Taken | None:
+    """How the attempt of this request was started, when its process took it itself."""
+    found = getattr(request, TAKEN, None)
+    return found if isinstance(found, Taken) else None
+
+
+def _run(taken: Taken) -> None:
+    sent = taken.message()
+    headers, properties = sent["headers"], sent["properties"]
+    try:
+        content = _content_of(sent)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        _refuse(headers, problem=f"{type(error).__name__}: {error}")
+        return
+    request = {
+        **headers,
+        "properties": properties,
+        "reply_to": properties.get("reply_to"),
+        "correlation_id": properties.get("correlation_id"),
+        "hostname": _turn.hostname,
+        "delivery_info": {"exchange": "", "routing_key": taken.queue, "priority": 0, "redelivered": False},
+        TAKEN: taken,
+    }
+    fast_trace_task(headers["task"], headers["id"], request, content, None, None)
+
+
+def _content_of(sent: dict[str, Any]) -> list[Any]:
+    body = sent["body"]
+    if sent["properties"].get("body_encoding") == "base64":
+        body = base64.b64decode(body).decode()
+    content: list[Any] = json.loads(body)
+    args, kwargs, embed = content
+    if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict | None):
+        raise TypeError("its arguments are no list and no object")
+    return content
+
+
+def _refuse(headers: dict[str, Any], *, problem: str) -> None:
+    """As its parent would have buried it."""
+    delivery = message.read(headers)
+    if delivery is None:
+        return
+    logger.error("A message can't be read (%s); it becomes a dead job.", problem)
+    verdict = Verdict(Next.BURY, delivery.budget, reason=Burial.UNDECODABLE)
+    failure = Failure("Undecodable", f"The message can't be read: {problem}")
+    endings.close_unstarted(delivery, verdict, failure, worker=_turn.hostname)(connections.patient())

@@ -1,0 +1,212 @@
+"""What a pool's process takes itself, without its parent, is as safe as what it is given: killed, cancelled, stopped, limited."""
+
+# Shows guarantees 1, 2, 3 and 4 of docs/guarantees.md.
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.process import Process
+from tests.support.story import Story, eventually, is_alive, marks_in
+
+VARIABLES = {"TALLY_RETRY_TIME_SCALE": "0.01"}
+# The stack's Redis is young: with the usual skew its messages would be asked about one by one.
+CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0}
+SETTINGS = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": 1.0}
+WORKERS: dict[str, dict[str, object]] = {}
+
+MIXED = """
+from jobs.intake.drafts import Draft
+from jobs.shortcuts import submit_many
+answer = [job.id for job in submit_many([Draft(task, payload) for task, payload in wanted])]
+"""
+GIVEN = """
+from taskqueue_project.celery import app
+told = app.control.inspect(timeout=5).stats() or {}
+answer = sum(sum(stats["total"].values()) for stats in told.values())
+"""
+
+
+@pytest.fixture
+def worker(story: Story) -> Iterator[Process]:
+    """One process. Whatever it does in these tests it has done before: it takes only what it knows."""
+    worker = story.start_worker(concurrency=1)
+    story.wait_for_beats(2)
+    gate, marks = story.marks_file(), story.marks_file()
+    gate.touch()
+    known: dict[str, dict[str, Any]] = {
+        "mark": {"marks": str(marks)},
+        "hold": {"marks": str(marks), "until_exists": str(gate)},
+        "die": {"marks": str(marks), "times": 0},
+        "limited": {},
+        "stubborn": {"marks": str(marks), "seconds": 0.0},
+    }
+    for task, payload in known.items():
+        story.wait_for_end(story.enqueue(task, **payload))
+    yield worker
+    worker.kill_group()
+
+
+def submit(story: Story, wanted: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    return list(story.call(MIXED, wanted=wanted))
+
+
+def given(story: Story) -> int:
+    """How many attempts the worker's parent handed out; the rest its process took."""
+    return int(story.call(GIVEN))
+
+
+def names(marks: Path, count: int) -> list[tuple[str, dict[str, Any]]]:
+    return [("mark", {"marks": str(marks), "text": f"job-{n}"}) for n in range(count)]
+
+
+def test_a_backlog_is_taken_by_the_process_itself_each_job_once(story: Story, worker: Process, marks: Path) -> None:
+    before = given(story)
+    job_ids = submit(story, names(marks, 200))
+    assert story.wait_for_ends(job_ids) == {"succeeded": 200}
+    assert sorted(line.split()[0] for line in marks_in(marks)) == sorted(f"job-{n}" for n in range(200))
+    assert given(story) - before < 100
+    rows = story.call("answer = list(Attempt.objects.filter(job_id__in=ids).values())", ids=job_ids)
+    assert {(row["number"], row["outcome"], row["worker"].partition("@")[0]) for row in rows} == {
+        (1, "succeeded", "worker")
+    }
+    assert all(row["wait_seconds"] is not None and row["started_at"] <= row["finished_at"] for row in rows)
+    assert len({row["pid"] for row in rows}) == 1
+
+
+def test_a_job_that_kills_the_process_that_took_it_is_lost_and_runs_again(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    """Its parent, who never saw it, says so, and says it of nothing else."""
+    lives = [("die", {"marks": str(marks), "times": 0})]
+    *before, dead, after = submit(story, [*lives * 4, ("die", {"marks": str(marks), "times": 1}), *lives])
+    assert story.wait_for_ends([*before, dead, after]) == {"succeeded": 6}
+    assert story.outcomes(dead) == ["lost", "succeeded"]
+    assert story.attempts(dead)[0]["error_type"] == "WorkerLost"
+    for job_id in (*before, after):
+        assert story.outcomes(job_id) == ["succeeded"]
+    assert len(marks_in(marks)) == 7
+
+
+def test_what_a_process_took_is_in_its_workers_beats(story: Story, worker: Process, marks: Path, gate: Path) -> None:
+    """Or the keeper would take it for lost."""
+    *_, held = submit(story, [*names(marks, 3), ("hold", {"marks": str(marks), "until_exists": str(gate)})])
+    story.wait_for_running(held)
+    story.wait_for_beats(8)
+    assert story.outcomes(held) == ["running"]
+    gate.touch()
+    assert story.wait_for_end(held)["state"] == "succeeded"
+    assert story.outcomes(held) == ["succeeded"]
+
+
+def test_a_job_that_a_process_took_is_cancelled_and_its_neighbours_are_not(
+    story: Story, worker: Process, marks: Path, gate: Path
+) -> None:
+    hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
+    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    pid = story.wait_for_running(held)
+    assert story.cancel(held) == "revoking"
+    assert story.wait_for_ends([*first, held, last]) == {"succeeded": 4, "cancelled": 1}
+    assert story.outcomes(held) == ["cancelled"]
+    eventually(lambda: not is_alive(pid), "its process to be gone", seconds=5)
+    for job_id in (*first, last):
+        assert story.outcomes(job_id) == ["succeeded"]
+
+
+def test_a_worker_that_is_told_to_stop_interrupts_what_its_process_took(
+    story: Story, worker: Process, marks: Path, gate: Path
+) -> None:
+    hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
+    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    story.wait_for_running(held)
+    worker.signal(signal.SIGTERM)
+    worker.wait(seconds=30)
+    eventually(lambda: story.outcomes(held) == ["interrupted"], "the interruption to be recorded", seconds=10)
+    assert story.row(last)["state"] == "queued"
+    gate.touch()
+    following = story.start_worker("next", concurrency=1)
+    assert story.wait_for_ends([*first, held, last]) == {"succeeded": 5}
+    assert story.row(held)["losses"] == 0
+    following.stop()
+
+
+def test_a_process_that_will_not_stop_is_spoken_for_by_its_parent(story: Story, worker: Process, marks: Path) -> None:
+    *_, stubborn = submit(story, [*names(marks, 3), ("stubborn", {"marks": str(marks), "seconds": 30.0})])
+    story.wait_for_running(stubborn)
+    worker.signal(signal.SIGTERM)
+    worker.wait(seconds=30)
+    eventually(lambda: story.outcomes(stubborn) == ["interrupted"], "the interruption to be recorded", seconds=10)
+    story.cancel(stubborn)
+
+
+def test_a_killed_worker_loses_what_its_process_took_and_nothing_else(
+    story: Story, worker: Process, marks: Path, gate: Path
+) -> None:
+    hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
+    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    story.wait_for_running(held)
+    worker.kill()
+    gate.touch()
+    following = story.start_worker("next", concurrency=1)
+    assert story.wait_for_ends([*first, held, last]) == {"succeeded": 5}
+    assert story.outcomes(held)[0] == "lost"
+    assert all(story.outcomes(job_id) == ["succeeded"] for job_id in (*first, last))
+    following.stop()
+
+
+def test_a_task_with_a_time_limit_is_always_handed_out_by_the_parent(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    """Who keeps the time."""
+    before = given(story)
+    job_ids = submit(story, [("limited", {})] * 30)
+    assert story.wait_for_ends(job_ids) == {"succeeded": 30}
+    assert given(story) - before == 30
+
+
+def test_while_somebody_watches_every_task_is_handed_out_by_the_parent(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    """Flower switches a worker's events on, and they come from its parent."""
+    story.call("from taskqueue_project.celery import app\napp.control.enable_events()")
+    story.wait_for_beats(4)
+    before = given(story)
+    job_ids = submit(story, names(marks, 50))
+    assert story.wait_for_ends(job_ids) == {"succeeded": 50}
+    assert given(story) - before == 50
+
+
+def test_a_paused_queue_is_not_taken_from(story: Story, worker: Process, marks: Path) -> None:
+    actor = "from jobs.control import queues\nfrom jobs.domain.actors import CODE\n"
+    story.call(f"{actor}queues.pause('low', actor=CODE, reason='x')")
+    story.wait_for_beats(4)
+    resting = story.call("answer = t.mark.apply_async((m,), {'text': 'low'}, queue='low').id", m=str(marks))
+    assert story.wait_for_ends(submit(story, names(marks, 50))) == {"succeeded": 50}
+    assert story.row(resting)["state"] == "queued"
+    story.call(f"{actor}queues.resume('low', actor=CODE)")
+    assert story.wait_for_end(resting)["state"] == "succeeded"
+
+
+def test_a_message_with_a_broken_body_is_buried_and_the_turn_goes_on(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    code = """
+import json
+from jobs.broker import connections
+queue = connections.redis.Redis.from_url(url, decode_responses=True)
+job_ids = [str(i) for i in ids]
+for place, text in enumerate(queue.lrange("default", 0, -1)):
+    message = json.loads(text)
+    if message["headers"]["id"] == broken:
+        message["body"] = "!!!"
+        queue.lset("default", place, json.dumps(message))
+"""
+    worker.signal(signal.SIGSTOP)
+    job_ids = submit(story, names(marks, 20))
+    story.call(code, url=f"{story.redis.url}/0", ids=job_ids, broken=job_ids[10])
+    worker.signal(signal.SIGCONT)
+    assert story.wait_for_ends(job_ids) == {"succeeded": 19, "dead": 1}
+    assert [letter["reason"] for letter in story.letters(job_ids[10])] == ["undecodable"]
