@@ -63,6 +63,10 @@ drill: install ## Kill a private stack's worker, keeper and Redis under load, th
 bench: install-dev ## Measure against stock Celery in the same run (≤ 9 minutes)
 	@exec $(PYTHON) -m tests.benchmarks $(ARGS)
 
+.PHONY: bench-large
+bench-large: install-dev ## The same beside ten million ended jobs on PostgreSQL, and beside none (ROWS=1000000)
+	@exec $(PYTHON) -m tests.benchmarks.large $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
 ##@ Test
 
 .PHONY: test
@@ -88,6 +92,8 @@ test-long: install-dev ## Full-length crash, fuzz and drill runs
 test-scale: install-dev ## A million rows, on SQLite and on PostgreSQL
 	@$(PYTHON) -m pytest --scale -m scale $(ARGS)
 	@$(PYTHON) -m pytest --database postgres --scale -m scale $(ARGS)
+	@$(PYTHON) -m tests.benchmarks.large --rows 1000000 --database sqlite
+	@$(PYTHON) -m tests.benchmarks.large --rows 1000000 --database postgres
 
 .PHONY: test-newest
 test-newest: venv ## What meets Django's version, on the newest Python found (Django 6.0 from 3.12 on)
