@@ -10,52 +10,54 @@ from collections.abc import Iterable
 from ctypes import c_uint64
 from dataclasses import dataclass
 from mmap import mmap
+from zlib import crc32
 
-_LENGTH = struct.Struct("I")
-_ATTEMPTS = 100
+_HEAD = struct.Struct("II")  # bytes, and their checksum
+_COUNTER_BYTES = 8
+_TRIES = 100
 
 
 class Cell:
     """A text that one process writes and others read, without a lock: two halves, and a counter that says which holds."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._memory = mmap(-1, 8 + 2 * size)  # not touched, not there: it costs addresses alone
-        self._turn = c_uint64.from_buffer(self._memory)
+    def __init__(self, memory: mmap, begin: int, size: int) -> None:
+        self._memory, self._begin, self._half = memory, begin + _COUNTER_BYTES, (size - _COUNTER_BYTES) // 2
+        self._turn = c_uint64.from_buffer(memory, begin)
 
     @property
     def turn(self) -> int:
-        """Another one whenever the text may be another."""
+        """Another one whenever the text may be another; 0 as long as there is none."""
         return int(self._turn.value)
 
     def write(self, text: str) -> None:
         data = text.encode()
-        if len(data) + _LENGTH.size > self.size:
-            raise ValueError(f"{len(data)} bytes don't fit into a cell of {self.size}")
+        if len(data) + _HEAD.size > self._half:
+            raise ValueError(f"{len(data)} bytes don't fit into a cell of {self._half}")
         turn = self._turn.value + 1
-        begin = self._begin(turn)
-        self._memory[begin : begin + _LENGTH.size + len(data)] = _LENGTH.pack(len(data)) + data
+        begin = self._of(turn)
+        self._memory[begin : begin + _HEAD.size + len(data)] = _HEAD.pack(len(data), crc32(data)) + data
         self._turn.value = turn
 
     def read(self) -> str:
-        """The text; empty while its writer is too fast."""
-        for _ in range(_ATTEMPTS):
-            turn = self._turn.value
-            begin = self._begin(turn)
-            [length] = _LENGTH.unpack_from(self._memory, begin)
-            begin += _LENGTH.size
-            data = self._memory[begin : begin + length]
-            if self._turn.value == turn:
+        """The text; empty when its writer is faster again and again."""
+        for _ in range(_TRIES):
+            begin = self._of(self._turn.value)
+            length, checksum = _HEAD.unpack_from(self._memory, begin)
+            begin += _HEAD.size
+            data = self._memory[begin : begin + min(length, self._half)]
+            if crc32(data) == checksum:  # whole, on every kind of processor
                 return data.decode()
         return ""
 
-    def _begin(self, turn: int) -> int:
-        return 8 + (turn % 2) * self.size
+    def _of(self, turn: int) -> int:
+        return self._begin + (turn % 2) * self._half
 
 
 PROCESSES = 128  # of one worker; those beyond take nothing themselves
-queues = Cell(8_192)
-slots = [Cell(32_768) for _ in range(PROCESSES)]
+_QUEUES_BYTES, _SLOT_BYTES = 16_384, 65_536
+_memory = mmap(-1, _QUEUES_BYTES + PROCESSES * _SLOT_BYTES)  # addresses alone, as long as nobody writes
+queues = Cell(_memory, 0, _QUEUES_BYTES)
+slots = [Cell(_memory, _QUEUES_BYTES + place * _SLOT_BYTES, _SLOT_BYTES) for place in range(PROCESSES)]
 
 
 @dataclass(frozen=True, slots=True)
