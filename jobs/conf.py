@@ -68,7 +68,7 @@ class Conf:
 
     # The keeper.
     RECORD_BATCH_SIZE: int = 500
-    """Journal entries in one transaction."""
+    """Journal entries in one transaction on SQLite, where others wait for it; PostgreSQL takes four times as many."""
     RECORD_LINGER_SECONDS: float = 0.02
     """How long a batch waits to fill."""
     RECORD_LINGER_BUSY_SECONDS: float = 0.1

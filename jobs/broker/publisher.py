@@ -98,10 +98,11 @@ def _send(jobs: Sequence[Job], line: _Line) -> None:
         for job in jobs:
             built = message.build(app, job)
             line.producer.publish(
-                built.body,
+                message.encode_body(built.body),
                 exchange="",
                 routing_key=job.queue,
-                serializer="json",
+                content_type="application/json",
+                content_encoding="utf-8",
                 headers=built.headers,
                 priority=0,
                 **built.properties,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import redis
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
+from django.db import connections as connections_to_sql
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -30,6 +31,7 @@ _Outage = (DatabaseError, InterfaceError, RedisError, KombuError, OSError)
 
 
 _BUSY_FROM = 20  # entries in the last batch
+_OFTEN_ON_A_SERVER = 4  # nobody else waits for a long transaction there, and an entry costs less in one
 
 
 @dataclass(slots=True)
@@ -59,9 +61,9 @@ class Recorder:
         return total
 
     def _read(self, client: redis.Redis, *, block_ms: int | None) -> list[Line]:
-        settings = conf.current()
+        settings, size = conf.current(), _batch_size()
         if self._left_off:
-            left = journal.read_again(client, reader=self.name, count=settings.RECORD_BATCH_SIZE)
+            left = journal.read_again(client, reader=self.name, count=size)
             if left:
                 return left
         if time.monotonic() - self._looked_back >= 1.0:
@@ -69,21 +71,25 @@ class Recorder:
                 client,
                 reader=self.name,
                 idle_ms=int(settings.TAKE_OVER_SECONDS * 1000),
-                count=settings.RECORD_BATCH_SIZE,
+                count=size,
             )
             if left:
                 return left
             self._looked_back = time.monotonic()
-        lines = journal.read(client, reader=self.name, count=settings.RECORD_BATCH_SIZE, block_ms=block_ms)
-        if lines and block_ms is not None and len(lines) < settings.RECORD_BATCH_SIZE:
+        lines = journal.read(client, reader=self.name, count=size, block_ms=block_ms)
+        if lines and block_ms is not None and len(lines) < size:
             time.sleep(settings.RECORD_LINGER_BUSY_SECONDS if self._is_busy else settings.RECORD_LINGER_SECONDS)
-            room = settings.RECORD_BATCH_SIZE - len(lines)
-            lines += journal.read(client, reader=self.name, count=room, block_ms=None)
+            lines += journal.read(client, reader=self.name, count=size - len(lines), block_ms=None)
         self._is_busy = len(lines) >= _BUSY_FROM
         return lines
 
     def look_back_now(self) -> None:
         self._looked_back = float("-inf")
+
+
+def _batch_size() -> int:
+    is_shared = connections_to_sql[recording.database()].vendor == "sqlite"
+    return conf.current().RECORD_BATCH_SIZE * (1 if is_shared else _OFTEN_ON_A_SERVER)
 
 
 def record(client: redis.Redis, lines: Sequence[Line]) -> None:
