@@ -4,12 +4,13 @@ It travels in the job's options, as headers of every attempt's message: `tracepa
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 HEADERS = ("traceparent", "tracestate")
+_NO_SPAN = nullcontext()
 
 
 @cache
@@ -36,12 +37,13 @@ def of_options(options: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(headers[name]) for name in HEADERS if headers.get(name)}
 
 
-@contextmanager
-def span(name: str, *, headers: Mapping[str, Any], **attributes: str | int) -> Iterator[None]:
+def span(name: str, *, headers: Mapping[str, Any], **attributes: str | int) -> AbstractContextManager[None]:
     """A span of the trace that the headers name, around the body of an attempt."""
-    if not is_installed():
-        yield
-        return
+    return _span(name, headers, attributes) if is_installed() else _NO_SPAN
+
+
+@contextmanager
+def _span(name: str, headers: Mapping[str, Any], attributes: Mapping[str, str | int]) -> Iterator[None]:
     from opentelemetry import propagate, trace
 
     parent = propagate.extract({key: str(headers[key]) for key in HEADERS if headers.get(key)})

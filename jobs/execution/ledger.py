@@ -100,6 +100,7 @@ class RedisLedger:
                     note_late=ending.outcome is not Outcome.INTERRUPTED,  # the parent has said why
                 )
             except connections.Unavailable as error:
+                turn.stop()
                 logger.warning("Redis is away (%s): the outcome of job %s is held and tried again.", error, run.job_id)
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)

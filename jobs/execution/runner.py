@@ -84,23 +84,24 @@ def run_attempt(
         started_ms = ledger.start(run, is_due=lambda: trust.ask(delivery) is Says.DUE)
     if started_ms is None:
         raise Ignore("another process holds this attempt, or it is not due any more: a duplicate was suppressed")
+    request = task.request  # Celery looks it up in a stack of the thread, each time
     _tell("started", task, run, delivery)
-    _enter(task, run, delivery, ledger)
+    _enter(task, request, run, delivery, ledger)
     began = time.monotonic()
     spec = registry.spec_of(task)
     policy = verdicts.policy_of(spec, delivery.max_retries)
     error: BaseException | None = None
     value: Any = None
     try:
-        with tracing.span(task.name, headers=vars(task.request), job_id=run.job_id, attempt=run.attempt):
-            value = _call(task, args, kwargs)
+        with tracing.span(task.name, headers=vars(request), job_id=run.job_id, attempt=run.attempt):
+            value = _call(task, request, args, kwargs)
         ending = verdicts.of_result(value, delivery.budget, policy)
     except BaseException as raised:  # noqa: BLE001  (the one place: whatever the body raises is an outcome)
         error = raised
         if _is_told_to_stop():
             ending = verdicts.of_outcome(Outcome.INTERRUPTED, delivery.budget, policy, failure=endings.INTERRUPTED)
         else:
-            exhausted = getattr(task.request, "tally_exhausted", False)
+            exhausted = getattr(request, "tally_exhausted", False)
             ending = verdicts.of_error(raised, delivery.budget, policy, spec, exhausted=exhausted)
     run_seconds = time.monotonic() - began
     context.leave()
@@ -111,6 +112,8 @@ def run_attempt(
 
 
 def _tell(phase: str, task: Task[Any, Any], run: Run, delivery: Delivery, **more: object) -> None:
+    if not phases.are_told():
+        return
     phases.tell(
         phase,
         job_id=run.job_id,
@@ -140,11 +143,11 @@ def _finish(finish: Callable[[], bool]) -> None:
         raise told
 
 
-def _call(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(task: Task[Any, Any], request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     value = task.run(*args, **kwargs)
     if inspect.iscoroutine(value):
         value = _await(value)
-    asked = getattr(task.request, "tally_retry", None)  # self.retry(throw=False)
+    asked = getattr(request, "tally_retry", None)  # self.retry(throw=False)
     if asked is not None:
         raise asked
     return value
@@ -184,9 +187,9 @@ def _is_told_to_stop() -> bool:
     return bool(terminate_handler_fired())
 
 
-def _limit_seconds(task: Task[Any, Any]) -> float | None:
+def _limit_seconds(task: Task[Any, Any], request: Any) -> float | None:
     """The hard limit of this attempt."""
-    given = task.request.timelimit[0] if task.request.timelimit else None
+    given = request.timelimit[0] if request.timelimit else None
     limit: float | None = given or task.time_limit or _limit_of_all(task.app)
     return limit
 
@@ -226,10 +229,10 @@ def _expire(delivery: Delivery) -> None:
         logger.warning("Redis is away (%s): the keeper lets job %s expire.", error, delivery.job_id)
 
 
-def _enter(task: Task[Any, Any], run: Run, delivery: Delivery, ledger: Ledger) -> None:
+def _enter(task: Task[Any, Any], request: Any, run: Run, delivery: Delivery, ledger: Ledger) -> None:
     logs.begin()
     spent = delivery.budget.failures
-    seconds = _limit_seconds(task)
+    seconds = _limit_seconds(task, request)
     context.enter(
         context.JobContext(
             id=run.job_id,
