@@ -42,6 +42,7 @@ class Recorder:
     _looked_back: float = field(default=float("-inf"), init=False)
     _left_off: bool = field(default=False, init=False)
     _is_busy: bool = field(default=False, init=False)
+    _read_at: float = field(default=float("-inf"), init=False)
 
     def run_once(self, *, block_ms: int | None = None) -> int:
         """Record what there is; waits up to `block_ms` for the first entry. Returns how many entries were settled."""
@@ -78,10 +79,16 @@ class Recorder:
             self._looked_back = time.monotonic()
         lines = journal.read(client, reader=self.name, count=size, block_ms=block_ms)
         if lines and block_ms is not None and len(lines) < size:
-            time.sleep(settings.RECORD_LINGER_BUSY_SECONDS if self._is_busy else settings.RECORD_LINGER_SECONDS)
+            time.sleep(self._linger_seconds())
             lines += journal.read(client, reader=self.name, count=size - len(lines), block_ms=None)
-        self._is_busy = len(lines) >= _BUSY_FROM
+        self._is_busy, self._read_at = len(lines) >= _BUSY_FROM, time.monotonic()
         return lines
+
+    def _linger_seconds(self) -> float:
+        """Under load a batch every so often: what the last one took counts, since entries have waited for it."""
+        if not self._is_busy:
+            return conf.current().RECORD_LINGER_SECONDS
+        return max(0.0, conf.current().RECORD_LINGER_BUSY_SECONDS - (time.monotonic() - self._read_at))
 
     def look_back_now(self) -> None:
         self._looked_back = float("-inf")

@@ -6,7 +6,7 @@ same values in half the time.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.db import connections, models
@@ -36,6 +36,7 @@ ATTEMPT_COLUMNS = tuple(
     field.attname for field in Attempt._meta.concrete_fields if field.attname not in {"id", "job_id", "number"}
 )
 _ATTEMPT_KEY = ("job_id", "number")
+_SAME_AGAIN = 4  # jobs that come together share their times
 # Their Python values are what the drivers take; psycopg takes the second line's too.
 _PLAIN = (models.CharField, models.TextField, models.IntegerField, models.FloatField, models.BooleanField)
 _PLAIN_ON_POSTGRESQL = (models.DateTimeField, models.UUIDField)
@@ -118,7 +119,8 @@ def _adapter(field: "Field[Any, Any]", connection: BaseDatabaseWrapper) -> Calla
         return _as_it_is
     if isinstance(field, models.JSONField):
         return partial(_as_json, (getattr(field, "encoder", None) or json.JSONEncoder)().encode)
-    return lambda value: None if value is None else field.get_db_prep_value(value, connection, prepared=True)
+    adapt = lru_cache(maxsize=_SAME_AGAIN)(lambda value: field.get_db_prep_value(value, connection, prepared=True))
+    return lambda value: None if value is None else adapt(value)
 
 
 def _as_it_is(value: Any) -> Any:
