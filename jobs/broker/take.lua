@@ -43,14 +43,18 @@ end
 if not is_plain or not is_wanted then
   return false
 end
-local now = redis.call('TIME')
-local ms_text = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 local attempt = string.format('%d', headers['attempt'])
+local claim = ARGV[4] .. headers['id'] .. ':' .. attempt
 redis.call('SELECT', ARGV[3])
-if not redis.call('SET', ARGV[4] .. headers['id'] .. ':' .. attempt, 'run ' .. ms_text .. ' ' .. ARGV[5], 'NX') then
+if redis.call('EXISTS', claim) == 1 then
   return false
 end
-redis.call('XADD', KEYS[2], '*', 'k', 'started', 'j', headers['id'], 'n', attempt, 't', ms_text, 'b', ARGV[6])
+-- First what a restricted account may refuse: a script that ends here has changed nothing.
 redis.call('SELECT', ARGV[2])
 redis.call('RPOP', queue)
+redis.call('SELECT', ARGV[3])
+local now = redis.call('TIME')
+local ms_text = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+redis.call('SET', claim, 'run ' .. ms_text .. ' ' .. ARGV[5])
+redis.call('XADD', KEYS[2], '*', 'k', 'started', 'j', headers['id'], 'n', attempt, 't', ms_text, 'b', ARGV[6])
 return {queue, item, ms_text}

@@ -46,6 +46,7 @@ class _Turn:
 
     cell: board.Cell | None = None  # None: not in a pool whose parent looks at the board
     databases: tuple[int, int] = (0, 0)
+    is_refused: bool = False
     is_on: bool = False
     until: float = 0.0
     given: str = ""
@@ -81,7 +82,7 @@ def with_turns(task: Any, trace: Trace) -> Trace:
     """The tracer that goes on with what its process takes, once the attempt it was called for has ended."""
 
     def traced(uuid: str, args: Any, kwargs: Any, request: dict[str, Any]) -> Any:
-        if _turn.cell is None or _turn.is_on or _has_limit(task, request):
+        if _turn.cell is None or _turn.is_refused or _turn.is_on or _has_limit(task, request):
             return trace(uuid, args, kwargs, request)
         _begin(task, request)
         try:
@@ -112,7 +113,7 @@ def _begin(task: Any, request: dict[str, Any]) -> None:
 
 def wish() -> Wish | None:
     """What this process would have after the attempt that ends now; None when it goes back to its parent."""
-    if not _turn.is_on or time.monotonic() >= _turn.until or terminate_handler_fired():
+    if not _turn.is_on or _turn.is_refused or time.monotonic() >= _turn.until or terminate_handler_fired():
         return None
     if _turn.queues_turn != board.queues.turn:
         _turn.queues_turn, _turn.queues = board.queues.turn, board.read_queues()
@@ -144,7 +145,7 @@ def take(found: Taken | ResponseError | None) -> None:
     """It runs when the attempt that has just ended is left; from now on it is this process' to answer for."""
     if isinstance(found, ResponseError):
         logger.warning("Redis hands no messages over (%s): this process leaves them to its parent.", found)
-        _turn.cell = None
+        _turn.is_refused = True
         return
     _turn.taken = found
     if found is not None and _turn.cell is not None:

@@ -210,3 +210,14 @@ for place, text in enumerate(queue.lrange("default", 0, -1)):
     worker.signal(signal.SIGCONT)
     assert story.wait_for_ends(job_ids) == {"succeeded": 19, "dead": 1}
     assert [letter["reason"] for letter in story.letters(job_ids[10])] == ["undecodable"]
+
+
+def test_an_account_that_may_not_take_leaves_it_to_the_parent(story: Story, worker: Process, marks: Path) -> None:
+    broker = story.broker()
+    broker.execute_command("ACL", "SETUSER", "default", "-rpop")
+    try:
+        assert story.wait_for_ends(submit(story, names(marks, 50))) == {"succeeded": 50}
+    finally:
+        broker.execute_command("ACL", "SETUSER", "default", "+rpop")
+    assert len(marks_in(marks)) == 50
+    worker.wait_for_output("Redis hands no messages over")
