@@ -37,13 +37,14 @@ comma := ,
 # Two makes at once in one checkout take turns at the virtualenv (where flock exists).
 take_turns = exec 8> $(VENV).lock; if command -v flock >/dev/null; then flock 8; fi
 
-# $(call pip_install,FILE): installs a pinned file, when it is not the one that was installed last.
+# $(call pip_install,FILE,FLAGS): installs a pinned file, when it is not the one that was installed last.
+# --no-compile: Python compiles what is imported; of a development tool that is little.
 define pip_install
 if ! cmp -s $(1) $(VENV)/.installed-$(1); then \
 	$(take_turns); \
 	if ! cmp -s $(1) $(VENV)/.installed-$(1); then \
 		echo "Installing $(1) into $(VENV) (the first time takes about a minute) …"; \
-		$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r $(1) 8>&-; \
+		$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --require-hashes $(PIP_FLAGS) $(2) -r $(1) 8>&-; \
 		cp $(1) $(VENV)/.installed-$(1); \
 	fi; \
 fi
@@ -103,7 +104,7 @@ test-newest: venv ## What meets Django's version, on the newest Python found (Dj
 	if [ "$$("$$python" -c "$$version")" = "$$($(PYTHON) -c "$$version")" ]; then \
 		echo "Skipped: $(VENV) has the newest Python found."; exit 0; \
 	fi; \
-	$(MAKE) VENV=.venv-newest BASE_PYTHON="$$python" install-dev; \
+	$(MAKE) VENV=.venv-newest PIP_FLAGS=--no-compile BASE_PYTHON="$$python" install-dev; \
 	$(subst $(VENV),.venv-newest,$(PYTEST)) $(MEETS_DJANGO) $(ARGS)
 
 .PHONY: check
@@ -166,7 +167,7 @@ install: venv ## Create .venv and install what Tally runs on
 
 .PHONY: install-dev
 install-dev: install ## Install what the gates and the tests need
-	@$(call pip_install,requirements-dev.txt)
+	@$(call pip_install,requirements-dev.txt,--no-compile)
 
 .PHONY: help
 help: ## This list
