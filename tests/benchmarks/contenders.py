@@ -187,7 +187,8 @@ class Tally(Contender):
         return redis.Redis.from_url(f"{self.redis.url}/1", decode_responses=True)
 
 
-_OPEN = "SELECT count(*) FROM jobs_job WHERE finished_at IS NULL"
+# By the index on states: a look that reads the whole table would be what is measured.
+_OPEN = "SELECT count(*) FROM jobs_job WHERE state IN ('scheduled', 'queued', 'running', 'retrying')"
 
 
 class TallySqlite(Tally):
