@@ -13,8 +13,8 @@ from jobs import phases
 from jobs.broker import claims, connections, entries
 from jobs.broker.message import Delivery
 from jobs.domain.journal import Ended, Executor, Failure
-from jobs.domain.retry import RetryPolicy, Verdict
-from jobs.domain.states import Outcome
+from jobs.domain.retry import Next, RetryPolicy, Verdict
+from jobs.domain.states import Burial, Outcome
 from jobs.execution import identity, verdicts
 from jobs.execution.roster import Entry
 from jobs.intake import registry
@@ -92,6 +92,14 @@ def close_unstarted(delivery: Delivery, verdict: Verdict, failure: Failure, *, w
     """The word for a message that this worker can't even start."""
     outcome = Outcome.FAILED if verdict.reason else Outcome.INTERRUPTED
     return _word(delivery, outcome, verdict, failure, identity.executor(worker), None)
+
+
+def close_unreadable(delivery: Delivery, problem: str, *, worker: str) -> Word:
+    """The word for a message that is a job's, and that nobody can read."""
+    verdict = Verdict(Next.BURY, delivery.budget, reason=Burial.UNDECODABLE)
+    return close_unstarted(
+        delivery, verdict, Failure("Undecodable", f"The message can't be read: {problem}"), worker=worker
+    )
 
 
 def _word(

@@ -7,13 +7,15 @@ from celery.worker import state as worker_state
 
 from jobs.execution import board, turn
 
-_limits_at_start: list[Any] = []
+_limits_at_start: dict[str, tuple[Any, Any]] = {}
 _is_withdrawn = False
 
 
 def start(worker: Any) -> None:
-    global _is_withdrawn
-    _is_withdrawn, _limits_at_start[:] = False, _limits(worker.app)
+    global _is_withdrawn  # noqa: PLW0603  (one worker per process is the point)
+    _is_withdrawn = False
+    _limits_at_start.clear()
+    _limits_at_start.update(_limits(worker.app))
     board.let_take_from(())
 
 
@@ -46,11 +48,12 @@ def _keeps_limits(worker: Any) -> bool:
     conf = worker.app.conf
     of_all = (conf.task_time_limit, conf.task_soft_time_limit, worker.max_tasks_per_child, worker.max_memory_per_child)
     prefix = (conf.broker_transport_options or {}).get("global_keyprefix")
-    return any((*of_all, prefix)) or _limits(worker.app) != _limits_at_start
+    now = _limits(worker.app)  # there may be more tasks than at the start: found when their first message came
+    return any((*of_all, prefix)) or any(now.get(name) != limits for name, limits in _limits_at_start.items())
 
 
-def _limits(app: Any) -> list[Any]:
-    return [(task.time_limit, task.soft_time_limit) for _, task in sorted(app.tasks.items())]
+def _limits(app: Any) -> dict[str, tuple[Any, Any]]:
+    return {name: (task.time_limit, task.soft_time_limit) for name, task in app.tasks.items()}
 
 
 def _revokes() -> bool:

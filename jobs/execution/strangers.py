@@ -13,8 +13,6 @@ from jobs.broker import journal, message
 from jobs.broker.message import Delivery
 from jobs.domain import retry
 from jobs.domain.journal import Adopted, Failure
-from jobs.domain.retry import Verdict
-from jobs.domain.states import Burial
 from jobs.execution import adoption, endings
 from jobs.intake import registry
 
@@ -99,9 +97,7 @@ def _on_unreadable(consumer: Any, _body: Any, received: Any, *, problem: str) ->
         raw = json.dumps(received._raw, default=repr)  # noqa: SLF001  (kombu's copy of what came over the wire)
         _say(adoption.of_unreadable(raw, queue=queue, problem=problem))
     else:
-        verdict = Verdict(retry.Next.BURY, delivery.budget, reason=Burial.UNDECODABLE)
-        failure = Failure("Undecodable", f"The message can't be read: {problem}")
-        endings.say(endings.close_unstarted(delivery, verdict, failure, worker=consumer.hostname))
+        endings.say(endings.close_unreadable(delivery, problem, worker=consumer.hostname))
     received.ack_log_error(logger, consumer.connection_errors)
 
 

@@ -26,9 +26,6 @@ from redis.exceptions import ResponseError
 
 from jobs.broker import connections, message, taking
 from jobs.broker.taking import Taken, Wish
-from jobs.domain.journal import Failure
-from jobs.domain.retry import Next, Verdict
-from jobs.domain.states import Burial
 from jobs.execution import board, endings, identity, trust
 
 logger = logging.getLogger(__name__)
@@ -195,6 +192,4 @@ def _refuse(headers: dict[str, Any], *, problem: str) -> None:
     if delivery is None:
         return
     logger.error("A message can't be read (%s); it becomes a dead job.", problem)
-    verdict = Verdict(Next.BURY, delivery.budget, reason=Burial.UNDECODABLE)
-    failure = Failure("Undecodable", f"The message can't be read: {problem}")
-    endings.close_unstarted(delivery, verdict, failure, worker=_turn.hostname)(connections.patient())
+    endings.close_unreadable(delivery, problem, worker=_turn.hostname)(connections.patient())
