@@ -24,7 +24,7 @@ class Conf:
     BREAKER_SECONDS: float = 3.0
     """How long publishing is not tried after it failed; the keeper publishes then."""
     PUBLISH_BATCH_SIZE: int = 1000
-    """Messages in one pipeline."""
+    """Messages sent at a time, at most."""
 
     # What travels and what is kept.
     PAYLOAD_MAX_BYTES: int = 262_144

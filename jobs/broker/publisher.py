@@ -1,47 +1,37 @@
-"""Publishes jobs in batches over a connection of its own that never makes a caller wait.
+"""Publishes jobs in batches, over connections of its own that never make a caller wait.
 
 A failure changes nothing: the row is queued, and the keeper publishes what did not arrive.
 """
 
+import atexit
 import contextlib
 import logging
 import os
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from celery import Celery, current_app
+from celery import current_app
 from django.db import transaction
-from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from jobs import conf
 from jobs.broker import message
 from jobs.broker.breaker import Breaker
+from jobs.broker.sender import Sender
 from jobs.models import Job
 
 logger = logging.getLogger(__name__)
 
 _Failures = (KombuError, RedisError, OSError)
 
+_IDLE_SENDERS_MAX = 16
+_BATCH_CHARACTERS = 2_000_000
 
-_IDLE_LINES_MAX = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A connection to the broker, used by one thread at a time: kombu's are not to be shared."""
-
-    connection: Connection
-    producer: Any
-    owner: int
-
-
-# A web server has a new thread for every request: lines outlive the threads that use them.
-_idle: deque[_Line] = deque()
+# A web server has a new thread for every request: senders outlive the threads that use them.
+_idle: deque[Sender] = deque()
 
 
 @cache
@@ -54,7 +44,7 @@ def publish_on_commit(jobs: Sequence[Job], *, using: str) -> None:
     is_deferred = transaction.get_connection(using).in_atomic_block
 
     def publish_them() -> None:  # a partial has no __qualname__, which Django logs when it fails
-        publish(_committed(jobs, using=using) if is_deferred else jobs)
+        publish(_committed(jobs, using=using) if is_deferred else jobs, settle=False)
 
     if jobs:
         transaction.on_commit(publish_them, using=using, robust=True)
@@ -68,84 +58,93 @@ def _committed(jobs: Sequence[Job], *, using: str) -> list[Job]:
     return [job for job in jobs if job.id in there]
 
 
-def publish(jobs: Sequence[Job]) -> int:
-    """Put a message for each job's next attempt on its queue. Returns how many are known to have arrived."""
+def publish(jobs: Sequence[Job], *, settle: bool = True) -> int:
+    """Put a message for each job's next attempt on its queue. Returns how many have arrived.
+
+    Without `settle`, Redis' last answer is read when something is published again, or at exit: they are believed.
+    """
     if not jobs or breaker().is_open():
         return 0
-    line = None
+    sender, missing = None, len(jobs)
     try:
-        line = _take()
-        _send(jobs, line)
+        sender = _take()
+        missing += sender.unanswered
+        for batch in _batches(jobs):
+            sender.send(batch)
+        if settle:
+            sender.settle()
     except _Failures as error:
-        breaker().trip()
-        _hang_up(line)
-        _hang_up_idle()  # what ended this line has ended the others
-        logger.warning(
-            "Redis took no messages (%s: %s). %d job(s) stay queued; the keeper publishes them when it is back.",
-            type(error).__name__,
-            error,
-            len(jobs),
-        )
+        _give_up(sender, error, missing=missing)
         return 0
-    _put_back(line)
+    _put_back(sender)
     return len(jobs)
 
 
-def _send(jobs: Sequence[Job], line: _Line) -> None:
+def _batches(jobs: Sequence[Job]) -> Iterator[dict[str, list[str]]]:
+    """The messages by queue, in order, as many at a time as travel well together."""
     app: Any = current_app._get_current_object()
-    is_one = len(jobs) == 1  # a pipeline costs more to make than one message to send
-    with contextlib.nullcontext() if is_one else line.producer.batch(max_size=conf.current().PUBLISH_BATCH_SIZE):
-        for job in jobs:
-            built = message.build(app, job)
-            line.producer.publish(
-                message.encode_body(built.body),
-                exchange="",
-                routing_key=job.queue,
-                content_type="application/json",
-                content_encoding="utf-8",
-                headers=built.headers,
-                priority=0,
-                **built.properties,
-            )
+    limit = conf.current().PUBLISH_BATCH_SIZE
+    batch: dict[str, list[str]] = defaultdict(list)
+    count = characters = 0
+    for job in jobs:
+        text = message.text(app, job)
+        batch[job.queue].append(text)
+        count, characters = count + 1, characters + len(text)
+        if count >= limit or characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, count, characters = defaultdict(list), 0, 0
+    if batch:
+        yield batch
 
 
-def _take() -> _Line:
-    """The line that was used last, or a new one. A forked child leaves its parent's lines alone."""
+def _take() -> Sender:
+    """The sender that was used last, or a new one. A forked child leaves its parent's alone."""
     while _idle:
         with contextlib.suppress(IndexError):  # another thread was faster
-            line = _idle.pop()
-            if line.owner == os.getpid():
-                return line
-    connection = connect(current_app._get_current_object())
-    # Not .channel(): kombu would try twice there, with two seconds between.
-    return _Line(connection, Producer(connection.default_channel, auto_declare=False), os.getpid())
+            sender = _idle.pop()
+            if sender.owner != os.getpid():
+                continue
+            if sender.is_usable():
+                return sender
+            _hang_up(sender)
+    return Sender(current_app._get_current_object())  # type: ignore[attr-defined]  # not in celery's stubs
 
 
-def _put_back(line: _Line) -> None:
-    if len(_idle) < _IDLE_LINES_MAX:
-        _idle.append(line)
+def _put_back(sender: Sender) -> None:
+    if len(_idle) < _IDLE_SENDERS_MAX:
+        _idle.append(sender)
     else:
-        _hang_up(line)
+        _hang_up(sender)
 
 
-def connect(app: Celery) -> Connection:
-    """To the broker; a failure is quick and is not tried again."""
-    timeout = conf.current().PUBLISH_TIMEOUT_SECONDS
-    options: dict[str, Any] = {
-        **(app.conf.broker_transport_options or {}),
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "max_retries": 0,
-    }
-    url = app.conf.broker_write_url or app.conf.broker_url
-    return Connection(url, transport="jobs.broker.transport:Transport", transport_options=options)
+def _give_up(sender: Sender | None, error: Exception, *, missing: int) -> None:
+    breaker().trip()
+    _hang_up(sender)
+    _hang_up_idle()  # what ended this connection has ended the others
+    logger.warning(
+        "Redis took no messages (%s: %s). %d job(s) stay queued; the keeper publishes them when it is back.",
+        type(error).__name__,
+        error,
+        missing,
+    )
 
 
-def _hang_up(line: _Line | None) -> None:
-    if line is None or line.owner != os.getpid():
+@atexit.register
+def settle_all() -> None:
+    """What Redis refused last is said before the process ends."""
+    for sender in [sender for sender in _idle if sender.owner == os.getpid()]:
+        try:
+            sender.settle()
+        except _Failures as error:
+            _give_up(sender, error, missing=sender.unanswered)
+            return
+
+
+def _hang_up(sender: Sender | None) -> None:
+    if sender is None or sender.owner != os.getpid():
         return
     try:
-        line.connection.release()
+        sender.hang_up()
     except _Failures:
         logger.debug("the broken connection to Redis could not be closed", exc_info=True)
 

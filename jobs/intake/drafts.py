@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,9 @@ class Lineage:
     chord_id: str = ""
 
 
+_ALONE = Lineage()
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A submission that has not been made yet. `max_retries` −1: as the task says; None: without end."""
@@ -58,7 +62,7 @@ class Draft:
     id: UUID | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     follows: Mapping[str, Any] | None = None
-    lineage: Lineage = field(default_factory=Lineage)
+    lineage: Lineage = _ALONE
     trusted: bool = False  # what the queue itself submits is not validated: it fails visibly in the worker
 
 
@@ -69,7 +73,7 @@ OPTIONS = frozenset(
 
 def draft_of(spec: registry.TaskSpec, arguments: Mapping[str, Any]) -> Draft:
     """Split what was given by name: `run_at`, `queue`, `tags` … are options, unless the task has such an argument."""
-    own = OPTIONS - spec.schema.signature.parameters.keys()
+    own = OPTIONS - spec.schema.names
     options = {name: value for name, value in arguments.items() if name in own}
     payload = {name: value for name, value in arguments.items() if name not in own}
     return Draft(task=spec.name, payload=payload, **options)
@@ -84,7 +88,7 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
     max_retries = draft.max_retries
     if max_retries == -1:
         max_retries = spec.max_retries if spec else 0
-    return Job(
+    given = dict(
         id=draft.id or uuid7(),
         task=draft.task,
         queue=registry.known_queue(draft.queue or (spec.options.queue if spec else conf.current().QUEUES[0])),
@@ -113,6 +117,13 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         group_index=draft.lineage.group_index,
         chord_id=draft.lineage.chord_id,
     )
+    return Job(*{**_blank(), **given}.values())
+
+
+@cache
+def _blank() -> dict[str, Any]:
+    """What a new row has where nothing is given. Django would ask every field for every row."""
+    return {field.attname: field.get_default() for field in Job._meta.concrete_fields}
 
 
 def _arguments(draft: Draft, spec: registry.TaskSpec | None) -> tuple[list[Any], dict[str, Any]]:

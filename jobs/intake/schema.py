@@ -47,6 +47,10 @@ class PayloadSchema:
         return any(p.kind is p.VAR_KEYWORD for p in self.signature.parameters.values())
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.signature.parameters)
+
+    @cached_property
     def model(self) -> type[BaseModel]:
         fields: dict[str, Any] = {}
         for name, parameter in self.signature.parameters.items():

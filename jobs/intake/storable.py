@@ -14,6 +14,7 @@ from kombu.utils import json as kombu_json
 from jobs.domain.errors import TallyError
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_encode = kombu_json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -37,7 +38,8 @@ def accept(value: Any, *, what: str, max_bytes: int, max_depth: int) -> Any:
             f"{what} has {size:,} bytes; at most {max_bytes:,} are taken. Store it elsewhere, pass a reference."
         )
     plain = json.loads(text)
-    if depth_of(plain, stop_at=max_depth) > max_depth:
+    may_be_deep = text.count("{") + text.count("[") > max_depth
+    if may_be_deep and depth_of(plain, stop_at=max_depth) > max_depth:
         raise NotStorable(f"{what} is nested more than {max_depth} levels deep.")
     if '"__type__"' in text:
         _check_tags(plain, what=what)
@@ -97,7 +99,7 @@ def _check_tags(plain: Any, *, what: str) -> None:
 
 def _dump(value: Any, *, what: str) -> str:
     try:
-        text = kombu_json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encode(value)
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise NotStorable(f"{what} contains half of a surrogate pair, which is no text.") from None
