@@ -107,7 +107,7 @@ def _take() -> Sender:
             if sender.is_usable():
                 return sender
             _hang_up(sender)
-    return Sender(current_app._get_current_object())  # type: ignore[attr-defined]  # not in celery's stubs
+    return Sender(current_app._get_current_object())
 
 
 def _put_back(sender: Sender) -> None:

@@ -6,7 +6,7 @@ from celery import current_app
 from kombu.exceptions import KombuError
 
 from jobs import conf
-from jobs.broker import connections, heartbeats, publisher
+from jobs.broker import connections, heartbeats, sender
 from jobs.control import actions
 from jobs.domain.actors import Actor
 from jobs.domain.errors import NotThere, TallyError
@@ -44,7 +44,7 @@ def _tell(name: str, command: str, *, actor: Actor, verb: str, reason: str) -> N
     actions.note(actor, verb, f"worker:{name}", reason=reason)
     app: Any = current_app._get_current_object()
     try:
-        with publisher.connect(app) as connection:
+        with sender.connect(app) as connection:
             mailbox = app.control.mailbox(connection)
             mailbox.producer_pool = None  # the application's own waits without end for a Redis that is away
             mailbox.cast([name], command)

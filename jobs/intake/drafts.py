@@ -88,36 +88,36 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
     max_retries = draft.max_retries
     if max_retries == -1:
         max_retries = spec.max_retries if spec else 0
-    given = dict(
-        id=draft.id or uuid7(),
-        task=draft.task,
-        queue=registry.known_queue(draft.queue or (spec.options.queue if spec else conf.current().QUEUES[0])),
-        args=args,
-        payload=payload,
-        options=_options(draft),
-        sensitive=bool(spec and spec.options.sensitive),
-        state=state,
-        max_retries=_not_negative("max_retries", max_retries),
-        created_at=now,
-        run_at=run_at if state is State.SCHEDULED else None,
-        queued_at=queued_at,
-        published_at=queued_at,
-        expires_at=_expires_at(draft, now=now),
-        source=source,
-        submitted_by=actor.name[:150],
-        idempotency_key=_key(draft.idempotency_key),
-        correlation_id=_short("correlation_id", draft.correlation_id, CORRELATION_MAX_CHARACTERS),
-        tags=_tags(draft.tags),
-        follows=storable.accept(draft.follows, what="follows", max_bytes=4_194_304, max_depth=128)
+    given = {
+        "id": draft.id or uuid7(),
+        "task": draft.task,
+        "queue": registry.known_queue(draft.queue or (spec.options.queue if spec else conf.current().QUEUES[0])),
+        "args": args,
+        "payload": payload,
+        "options": _options(draft),
+        "sensitive": bool(spec and spec.options.sensitive),
+        "state": state,
+        "max_retries": _not_negative("max_retries", max_retries),
+        "created_at": now,
+        "run_at": run_at if state is State.SCHEDULED else None,
+        "queued_at": queued_at,
+        "published_at": queued_at,
+        "expires_at": _expires_at(draft, now=now),
+        "source": source,
+        "submitted_by": actor.name[:150],
+        "idempotency_key": _key(draft.idempotency_key),
+        "correlation_id": _short("correlation_id", draft.correlation_id, CORRELATION_MAX_CHARACTERS),
+        "tags": _tags(draft.tags),
+        "follows": storable.accept(draft.follows, what="follows", max_bytes=4_194_304, max_depth=128)
         if draft.follows
         else None,
-        parent_id=draft.lineage.parent_id,
-        root_id=draft.lineage.root_id,
-        group_id=draft.lineage.group_id,
-        group_index=draft.lineage.group_index,
-        chord_id=draft.lineage.chord_id,
-    )
-    return Job(*{**_blank(), **given}.values())
+        "parent_id": draft.lineage.parent_id,
+        "root_id": draft.lineage.root_id,
+        "group_id": draft.lineage.group_id,
+        "group_index": draft.lineage.group_index,
+        "chord_id": draft.lineage.chord_id,
+    }
+    return Job(*{**_blank(), **given}.values())  # type: ignore[misc]  # the values in order, not one for each name
 
 
 @cache

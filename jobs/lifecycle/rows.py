@@ -44,10 +44,12 @@ _PLAIN_ON_POSTGRESQL = (models.DateTimeField, models.UUIDField)
 
 def insert_jobs(jobs: Sequence[Job], *, using: str) -> None:
     columns = _job_columns()
-    if connections[using].vendor == "postgresql" and len(jobs) > 1:
+    if len(jobs) == 1:
+        _insert_one(jobs[0], columns, using=using)
+    elif jobs and connections[using].vendor == "postgresql":
         _copy(jobs, columns, using=using)
     else:
-        _write(_insert_statement(), jobs, Job, columns, using=using)
+        _write(_insert_statement(columns), jobs, Job, columns, using=using)
     for job in jobs:
         job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
 
@@ -69,6 +71,14 @@ def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
 def _takes_arrays(using: str) -> bool:
     """PostgreSQL: one statement with an array for each column, parsed and planned once."""
     return connections[using].vendor == "postgresql"
+
+
+def _insert_one(job: Job, columns: tuple[str, ...], *, using: str) -> None:
+    """A third of a new row is NULL: what is not said need not be written, bound and parsed."""
+    steps = _adapters(Job, columns, using)
+    given = {column: adapt(value) for column, adapt in steps if (value := getattr(job, column)) is not None}
+    with connections[using].cursor() as cursor:
+        cursor.execute(_insert_statement(tuple(given)), list(given.values()))
 
 
 def _copy(jobs: Sequence[Job], columns: tuple[str, ...], *, using: str) -> None:
@@ -148,8 +158,7 @@ def _copy_statement() -> str:
 
 
 @cache
-def _insert_statement() -> str:
-    columns = _job_columns()
+def _insert_statement(columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {Job._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608  (our own column names)
 
 
