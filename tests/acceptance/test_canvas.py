@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.story import Story, eventually, marks_in
 
-CANVAS = "from celery import chain, chord, group\nadd, total, mark = t.add, t.total, t.mark\n"
+CANVAS = "from celery import chain, chord, group\nadd, total, mark = c.add, c.total, t.mark\n"
 
 
 def family(story: Story, root: str) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def test_a_group_of_chains_and_a_chord_in_a_chain(story: Story) -> None:
 
 def test_a_chord_with_a_failed_member_fails_and_says_which(story: Story, marks: Path) -> None:
     code = f"""{CANVAS}
-r = chord([add.s(1, 1), t.celery_plain.s(m, fails=True)], total.s())()
+r = chord([add.s(1, 1), c.celery_plain.s(m, fails=True)], total.s())()
 try:
     r.get(timeout=60)
 except Exception as error:
@@ -102,7 +102,7 @@ except Exception as error:
 
 
 def test_a_link_gets_the_result_and_an_error_link_the_failed_id(story: Story, marks: Path) -> None:
-    code = f"answer = t.add.apply_async((1, 2), link=t.add.s(100), link_error=t.note_error.si({str(marks)!r})).id"
+    code = f"answer = c.add.apply_async((1, 2), link=c.add.s(100), link_error=c.note_error.si({str(marks)!r})).id"
     job_id = story.call(code)
     story.wait_for_end(job_id)
     eventually(lambda: len(children(story, job_id)) == 1, "the link to be submitted")
@@ -110,7 +110,7 @@ def test_a_link_gets_the_result_and_an_error_link_the_failed_id(story: Story, ma
     assert story.wait_for_end(linked["id"])["result"] == 103
     assert marks_in(marks) == []
     failed = story.call(
-        "answer = t.celery_plain.apply_async((m,), {'fails': True}, link_error=t.errback.s()).id", m=str(marks)
+        "answer = c.celery_plain.apply_async((m,), {'fails': True}, link_error=c.errback.s()).id", m=str(marks)
     )
     story.wait_for_end(failed)
     eventually(lambda: len(children(story, failed)) == 1, "the error link to be submitted")
@@ -124,7 +124,7 @@ def children(story: Story, parent: str) -> list[dict[str, Any]]:
 
 
 def test_a_chain_whose_step_fails_goes_no_further(story: Story, marks: Path) -> None:
-    code = f"{CANVAS}answer = chain(t.celery_plain.s(m, fails=True), mark.si(m, text='after'))().parent.id"
+    code = f"{CANVAS}answer = chain(c.celery_plain.s(m, fails=True), mark.si(m, text='after'))().parent.id"
     first = story.call(code, m=str(marks))
     assert story.wait_for_end(first)["state"] == "dead"
     following = story.enqueue("add", x=1, y=1)
@@ -140,7 +140,7 @@ def test_a_step_that_is_retried_passes_its_result_on_once(story: Story, marks: P
 
 
 def test_jobs_submitted_inside_a_job_are_its_children(story: Story) -> None:
-    job_id = story.call("answer = t.submits_others.delay(3).id")
+    job_id = story.call("answer = c.submits_others.delay(3).id")
     submitted = story.wait_for_end(job_id)["result"]
     rows = [story.wait_for_end(child) for child in submitted]
     assert [row["result"] for row in rows] == [1, 2, 3]
@@ -162,7 +162,7 @@ answer = [r.get(timeout=5), r.status, r.successful(), r.name, str(r.date_done)[:
 
 def test_an_error_is_raised_again_where_the_result_is_asked_for(story: Story, marks: Path) -> None:
     code = """
-r = t.celery_plain.delay(m, fails=True)
+r = c.celery_plain.delay(m, fails=True)
 try:
     r.get(timeout=60)
 except t.Flaky as error:

@@ -18,6 +18,7 @@ from jobs.domain.actors import CODE
 from jobs.models import Job
 from jobs.shortcuts import submit
 from jobs.testing import StillWaiting, TallyWorker, tally_worker
+from tests.support import celery_tasks as c
 from tests.support import sample_tasks as t
 from tests.support.story import marks_in
 
@@ -47,7 +48,7 @@ class TestAlwaysEager:
     pytestmark = pytest.mark.usefixtures("eager")
 
     def test_a_call_runs_at_once_and_leaves_its_rows(self) -> None:
-        result = t.add.delay(20, 22)
+        result = c.add.delay(20, 22)
         assert (result.get(), result.status) == (42, "SUCCESS")
         job = Job.objects.get(id=result.id)
         assert (job.state, job.result, job.attempt) == ("succeeded", 42, 1)
@@ -73,36 +74,36 @@ class TestAlwaysEager:
             t.fail.delay("no such luck")
 
     def test_self_retry_ends_in_its_budget(self, marks: Path) -> None:
-        result = t.celery_retry.delay(str(marks), how="plain")
+        result = c.celery_retry.delay(str(marks), how="plain")
         assert isinstance(result.result, MaxRetriesExceededError)
         assert len(marks_in(marks)) == 3
 
     def test_a_chain_runs_to_its_end(self) -> None:
-        assert chain(t.add.s(1, 1), t.add.s(10), t.add.s(100))().get() == 112
+        assert chain(c.add.s(1, 1), c.add.s(10), c.add.s(100))().get() == 112
         assert Job.objects.filter(state="succeeded").count() == 3
 
     def test_a_group_and_a_chord_run_every_member(self) -> None:
-        assert group(t.add.s(n, n) for n in range(5))().get() == [0, 2, 4, 6, 8]
-        assert chord([t.add.s(n, n) for n in range(5)], t.total.s())().get() == 20
+        assert group(c.add.s(n, n) for n in range(5))().get() == [0, 2, 4, 6, 8]
+        assert chord([c.add.s(n, n) for n in range(5)], c.total.s())().get() == 20
         assert Job.objects.filter(state="succeeded").count() == 11
 
     def test_links_run_too(self, marks: Path) -> None:
-        t.add.apply_async((1, 2), link=t.mark.si(str(marks), text="linked"))
+        c.add.apply_async((1, 2), link=t.mark.si(str(marks), text="linked"))
         assert len(marks_in(marks, "linked")) == 1
 
     def test_an_error_link_runs_too(self, marks: Path) -> None:
-        t.celery_plain.apply_async((str(marks),), {"fails": True}, link_error=t.note_error.si(str(marks)))
+        c.celery_plain.apply_async((str(marks),), {"fails": True}, link_error=c.note_error.si(str(marks)))
         assert len(marks_in(marks, "error")) == 1
 
     def test_a_job_inside_a_job_is_its_child(self) -> None:
-        result = t.submits_others.delay(2)
+        result = c.submits_others.delay(2)
         children = Job.objects.filter(parent_id=result.id)
         assert [child.result for child in children] == [1, 2]
 
     def test_apply_answers_like_celerys(self) -> None:
-        assert t.add.apply((1, 2)).get() == 3
-        assert t.add.s(1, 2).apply().get() == 3
-        assert t.add(1, 2) == 3
+        assert c.add.apply((1, 2)).get() == 3
+        assert c.add.s(1, 2).apply().get() == 3
+        assert c.add(1, 2) == 3
         assert Job.objects.count() == 2
 
     def test_an_async_task_runs(self) -> None:
@@ -141,8 +142,8 @@ class TestTallyWorker:
         assert ran.state == "succeeded"
 
     def test_what_follows_runs_in_the_same_go(self, tally_worker: TallyWorker) -> None:
-        chain(t.add.s(1, 1), t.add.s(10))()
-        result = chord([t.add.s(1, 1), t.add.s(2, 2)], t.total.s())()
+        chain(c.add.s(1, 1), c.add.s(10))()
+        result = chord([c.add.s(1, 1), c.add.s(2, 2)], c.total.s())()
         tally_worker.run()
         assert sorted(Job.objects.values_list("result", flat=True), key=str) == [12, 2, 2, 4, 6]
         assert result.get(timeout=1) == 6

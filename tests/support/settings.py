@@ -10,5 +10,9 @@ from taskqueue_project.settings import *  # noqa: F403  (the settings under test
 from taskqueue_project.settings import TASKQUEUE as _TASKQUEUE
 
 TASKQUEUE = {**_TASKQUEUE, **json.loads(os.environ.get("TALLY_TEST_TASKQUEUE", "{}"))}
-CELERY_IMPORTS = ["tests.support.sample_tasks", *os.environ.get("TALLY_TEST_IMPORTS", "").split()]
+CELERY_IMPORTS = [
+    "tests.support.sample_tasks",
+    "tests.support.celery_tasks",
+    *os.environ.get("TALLY_TEST_IMPORTS", "").split(),
+]
 globals().update(json.loads(os.environ.get("TALLY_TEST_SETTINGS", "{}")))

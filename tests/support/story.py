@@ -44,7 +44,7 @@ class Story(Stack):
     def call(self, code: str, **values: Any) -> Any:
         """Run code with these values in sight; what it leaves in `answer`, by way of JSON."""
         lines = [f"{name} = json.loads({json.dumps(json.dumps(value))})" for name, value in values.items()]
-        prelude = "import json\nfrom tests.support import sample_tasks as t\nfrom jobs.models import *\nanswer = None\n"
+        prelude = "import json\nfrom tests.support import celery_tasks as c, sample_tasks as t\nfrom jobs.models import *\nanswer = None\n"
         printed = self.run_python("\n".join([prelude, *lines, code, "print(json.dumps(answer, default=str))"]))
         return json.loads(printed.splitlines()[-1])
 
