@@ -69,6 +69,10 @@ def publish(jobs: Sequence[Job], *, settle: bool = True) -> int:
     try:
         sender = _take()
         missing += sender.unanswered
+        sender.settle()
+        if sender.is_closed():
+            _hang_up(sender)
+            sender = _new()
         for batch in _batches(jobs):
             sender.send(batch)
         if settle:
@@ -102,11 +106,12 @@ def _take() -> Sender:
     while _idle:
         with contextlib.suppress(IndexError):  # another thread was faster
             sender = _idle.pop()
-            if sender.owner != os.getpid():
-                continue
-            if sender.is_usable():
+            if sender.owner == os.getpid():
                 return sender
-            _hang_up(sender)
+    return _new()
+
+
+def _new() -> Sender:
     return Sender(current_app._get_current_object())
 
 

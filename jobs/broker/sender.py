@@ -57,14 +57,12 @@ class Sender:
             self._line.read_response()
             self._unanswered.pop(0)
 
-    def is_usable(self) -> bool:
-        """False once Redis has closed the connection and owes no answer: nothing is lost by using another."""
-        if self._unanswered:
-            return True
+    def is_closed(self) -> bool:
+        """Whether Redis has hung up. Asked when it owes no answer: then nothing is lost by using another."""
         try:
-            return not self._line.can_read()
+            return bool(self._line.can_read())
         except RedisError:
-            return False
+            return True
 
     def hang_up(self) -> None:
         self._connection.release()

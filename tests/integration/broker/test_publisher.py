@@ -22,6 +22,7 @@ from jobs.shortcuts import submit
 from tests import factories
 from tests.support import messages
 from tests.support.own_redis import OwnRedis, own_redis
+from tests.support.story import eventually
 
 
 @pytest.fixture
@@ -202,8 +203,10 @@ def refuse_writes() -> None:
         client.config_set("maxmemory", "1")
 
 
-def test_a_connection_that_redis_closed_is_replaced_and_nothing_is_lost(server: OwnRedis) -> None:
-    publisher.publish([factories.build_job()])
+@pytest.mark.parametrize("has_settled", [True, False])
+def test_a_connection_that_redis_closed_is_replaced_and_nothing_is_lost(server: OwnRedis, has_settled: bool) -> None:
+    publisher.publish([factories.build_job()], settle=has_settled)
+    eventually(lambda: len(messages.raw()) == 1, "Redis answers, whether anybody reads that or not")
     server.stop()
     server.start()
     assert publisher.publish([factories.build_job()]) == 1
