@@ -65,7 +65,7 @@ def test_with_redis_gone_submissions_are_taken_at_once_and_run_when_it_is_back(s
     assert (health.status, health.json()["status"], health.json()["broker"]["status"]) == (503, "down", "away")
     assert client.get("/api/workers").status == 503
     assert client.get("/readyz").json() == {"status": "not ready", "failing": ["redis"]}
-    urgent = client.post("/api/tasks/submit", {**TASK, "queue": "high"})  # another test may have left a long queue
+    urgent = client.post("/api/tasks/submit", {**TASK, "priority": "high"})  # another test may have left a long queue
     task_id = urgent.json()["task_id"]
     shared.redis.start()
     shared.start_keeper()
