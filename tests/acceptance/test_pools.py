@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.story import Story, marks_in
 
-POOLS = ("solo", "threads")
+POOLS = (pytest.param("solo", marks=pytest.mark.long), "threads")
 CONF = {"BEAT_SECONDS": 0.5, "RESCUE_AFTER_SECONDS": 4.0}
 
 

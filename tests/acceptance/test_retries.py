@@ -83,7 +83,7 @@ def test_only_the_named_exceptions_are_tried_again(story: Story, kind: str, atte
 
 
 def call_celery(story: Story, task: str, **payload: Any) -> str:
-    return str(story.call("answer = getattr(t, task).delay(**payload).id", task=task, payload=payload))
+    return str(story.call("answer = getattr(c, task).delay(**payload).id", task=task, payload=payload))
 
 
 @pytest.mark.parametrize(

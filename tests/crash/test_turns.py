@@ -133,6 +133,7 @@ def test_a_worker_that_is_told_to_stop_interrupts_what_its_process_took(
     following.stop()
 
 
+@pytest.mark.long
 def test_a_process_that_will_not_stop_is_spoken_for_by_its_parent(story: Story, worker: Process, marks: Path) -> None:
     *_, stubborn = submit(story, [*names(marks, 3), ("stubborn", {"marks": str(marks), "seconds": 30.0})])
     story.wait_for_running(stubborn)
@@ -167,6 +168,7 @@ def test_a_task_with_a_time_limit_is_always_handed_out_by_the_parent(
     assert given(story) - before == 30
 
 
+@pytest.mark.long
 def test_while_somebody_watches_every_task_is_handed_out_by_the_parent(
     story: Story, worker: Process, marks: Path
 ) -> None:
@@ -179,6 +181,7 @@ def test_while_somebody_watches_every_task_is_handed_out_by_the_parent(
     assert given(story) - before == 50
 
 
+@pytest.mark.long
 def test_a_paused_queue_is_not_taken_from(story: Story, worker: Process, marks: Path) -> None:
     actor = "from jobs.control import queues\nfrom jobs.domain.actors import CODE\n"
     story.call(f"{actor}queues.pause('low', actor=CODE, reason='x')")
@@ -190,6 +193,7 @@ def test_a_paused_queue_is_not_taken_from(story: Story, worker: Process, marks: 
     assert story.wait_for_end(resting)["state"] == "succeeded"
 
 
+@pytest.mark.long
 def test_a_message_with_a_broken_body_is_buried_and_the_turn_goes_on(
     story: Story, worker: Process, marks: Path
 ) -> None:
