@@ -15,7 +15,10 @@ from tests.benchmarks.contenders import Contender, Stock, StockDjango, Tally
 from tests.support.process import ROOT
 
 ROUNDS = 3
-SINGLES, BULK = 800, 8_000
+SINGLES, BULK = 300, 8_000
+TURNS = (
+    7  # a second or two of one contender, then the next: this machine's speed changes from one half minute to another
+)
 FILL = {"stock": 3_000, "stock-redis": 3_000, "stock-django-db": 900}
 LAG_SECONDS = 8.0
 
@@ -34,6 +37,10 @@ def main() -> int:
         all_of_them = [stack.enter_context(make(directory, postgres)) for make in contenders.ALL]
         for one in all_of_them:
             one.pause()
+        for number in range(1, TURNS + 1):
+            console.print(f"one by one, {number} of {TURNS}", highlight=False)
+            for one in all_of_them:
+                _submit_one_by_one(one, found[one.name])
         for number in range(1, asked.rounds + 1):
             for one in all_of_them:
                 console.print(f"round {number} of {asked.rounds}: {one.title}", highlight=False)
@@ -58,16 +65,22 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _submit_one_by_one(contender: Contender, mine: dict[str, list[float]]) -> None:
+    contender.resume()
+    try:
+        mine["single"].append(SINGLES / contender.submit("single", SINGLES))
+    finally:
+        contender.pause()
+
+
 def _one_round(contender: Contender, mine: dict[str, list[float]]) -> None:
     contender.resume()
     try:
         if not isinstance(contender, StockDjango):
             mine["start"] += waiting_times.idle_start(contender)  # first: a drained database tidies up for a while
         if isinstance(contender, Stock):
-            count = FILL[contender.name]
-            mine["single"].append(count / contender.submit("single", count))
+            contender.submit("single", FILL[contender.name])
         else:
-            mine["single"].append(SINGLES / contender.submit("single", SINGLES))
             mine["bulk"].append(BULK / contender.submit("bulk", BULK))
         drained = draining.drain(contender)
         mine["drain"].append(drained.rate)
