@@ -105,7 +105,7 @@ test-newest: venv ## What meets Django's version, on the newest Python found (Dj
 		echo "Skipped: $(VENV) has the newest Python found."; exit 0; \
 	fi; \
 	$(MAKE) VENV=.venv-newest PIP_FLAGS=--no-compile BASE_PYTHON="$$python" install-dev; \
-	$(subst $(VENV),.venv-newest,$(PYTEST)) $(MEETS_DJANGO) $(ARGS)
+	$(subst $(VENV),.venv-newest,$(PYTEST)) $(MEETS_DJANGO) -m "not hypothesis" $(ARGS)
 
 .PHONY: check
 check: gates test-fast ## Is it good? Format, lint, types, layers, migrations, docs, fast tests

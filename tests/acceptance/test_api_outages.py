@@ -157,6 +157,7 @@ def test_a_request_in_flight_is_finished_when_the_server_is_told_to_stop(stack: 
     assert stack.evaluate("Job.objects.count()") == 2
 
 
+@pytest.mark.long
 def test_a_request_that_never_ends_does_not_keep_the_server(stack: Stack, stopping: Client) -> None:
     with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as connection:
         connection.sendall(b"POST /api/tasks/submit HTTP/1.1\r\nContent-Length: 10\r\n\r\n{")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Visitor
@@ -135,6 +136,7 @@ def test_live_updates_can_be_paused_and_go_on(visitor: Visitor) -> None:
         expect(page.locator("[data-connection-text]")).to_have_text("Paused")
 
 
+@pytest.mark.long
 def test_a_socket_that_falls_silent_is_delayed_and_then_opened_anew(visitor: Visitor) -> None:
     with visitor.page() as page:
         page.clock.install()

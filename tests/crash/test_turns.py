@@ -116,6 +116,7 @@ def test_a_job_that_a_process_took_is_cancelled_and_its_neighbours_are_not(
         assert story.outcomes(job_id) == ["succeeded"]
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_stop_interrupts_what_its_process_took(
     story: Story, worker: Process, marks: Path, gate: Path
 ) -> None:
