@@ -16,9 +16,8 @@ from tests.support.process import ROOT
 
 ROUNDS = 3
 SINGLES, BULK = 300, 8_000
-TURNS = (
-    7  # a second or two of one contender, then the next: this machine's speed changes from one half minute to another
-)
+# A second of one contender, then the next: this machine's speed changes from one half minute to another.
+TURNS = 5
 FILL = {"stock": 3_000, "stock-redis": 3_000, "stock-django-db": 900}
 LAG_SECONDS = 8.0
 
