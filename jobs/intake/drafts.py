@@ -122,7 +122,7 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
 
 @cache
 def _blank() -> dict[str, Any]:
-    """What a new row has where nothing is given. Django would ask every field for every row."""
+    """What a new row has where nothing is given, plain values all. Django would ask every field for every row."""
     return {field.attname: field.get_default() for field in Job._meta.concrete_fields}
 
 

@@ -38,8 +38,7 @@ def accept(value: Any, *, what: str, max_bytes: int, max_depth: int) -> Any:
             f"{what} has {size:,} bytes; at most {max_bytes:,} are taken. Store it elsewhere, pass a reference."
         )
     plain = json.loads(text)
-    may_be_deep = text.count("{") + text.count("[") > max_depth
-    if may_be_deep and depth_of(plain, stop_at=max_depth) > max_depth:
+    if depth_of(plain, stop_at=max_depth) > max_depth:
         raise NotStorable(f"{what} is nested more than {max_depth} levels deep.")
     if '"__type__"' in text:
         _check_tags(plain, what=what)

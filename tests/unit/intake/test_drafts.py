@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -203,3 +204,13 @@ def test_every_refusal_is_an_error_with_a_stable_code() -> None:
     codes = {error.code for error in (DraftInvalid, UnknownTask, UnknownQueue, PayloadInvalid, NotStorable, TooLarge)}
     assert len(codes) == 6
     assert TallyError.code not in codes
+
+
+def test_two_jobs_share_nothing_that_can_change() -> None:
+    one, other = made(), made()
+    shared = [
+        name
+        for name in (field.attname for field in Job._meta.concrete_fields)
+        if getattr(one, name) is getattr(other, name) and isinstance(getattr(one, name), list | dict | UUID)
+    ]
+    assert shared == []
