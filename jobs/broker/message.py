@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from celery import Celery
@@ -17,6 +17,7 @@ from jobs.domain.retry import Budget
 from jobs.models import Job
 
 VERSION = 1
+_FOLLOWED_BY_NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _encode = JSONEncoder(separators=(",", ":")).encode  # one for all: kombu and json make one for every message
 HIDDEN = "…"  # what stands for arguments in everything that logs or shows a message
 
@@ -83,24 +84,77 @@ def _origin(pid: int) -> str:  # noqa: ARG001  (another process, another name)
 
 
 def text(app: Celery, job: Job) -> str:
-    """The message as it lies in its queue: what kombu writes for the same one, in a quarter of the time."""
-    message = build(app, job)
+    """The message as it lies in its queue: what kombu writes for the same one, in an eighth of the time."""
+    if not _is_everyday(job):
+        return _write(build(app, job), queue=job.queue, tag=uuid())
+    published_at = _text(job.published_at)
+    own = {
+        "body": _body((() if job.sensitive else job.args, {} if job.sensitive else job.payload, _FOLLOWED_BY_NOTHING)),
+        "id": str(job.id),
+        "published_at": published_at,
+        "queued_at": published_at if job.queued_at is job.published_at else _text(job.queued_at),
+        "tag": uuid(),
+    }
+    return _form(app, job.task, job.queue, job.sensitive, job.max_retries, os.getpid()) % own
+
+
+def _is_everyday(job: Job) -> bool:
+    """The first message of a job with nothing special about it."""
+    special = (
+        job.attempt
+        or job.failures
+        or job.losses
+        or job.unknowns
+        or job.options
+        or job.correlation_id
+        or job.expires_at
+        or job.root_id
+        or job.parent_id
+        or job.group_id
+    )
+    return not special and job.group_index is None and job.published_at is not None and job.queued_at is not None
+
+
+@lru_cache(maxsize=1024)
+def _form(app: Celery, task: str, queue: str, sealed: bool, max_retries: int | None, _pid: int) -> str:
+    """An everyday message with a `%(name)s` for each thing that differs between two of the same task."""
+    blank = Job(task=task, queue=queue, sensitive=sealed, max_retries=max_retries)
+    blank.published_at, blank.queued_at = datetime(1, 1, 1, tzinfo=UTC), datetime(2, 2, 2, tzinfo=UTC)
+    message, tag = build(app, blank), uuid()
+    marks = {
+        _body(message.body): "body",
+        str(blank.id): "id",
+        blank.published_at.isoformat(): "published_at",
+        blank.queued_at.isoformat(): "queued_at",
+        tag: "tag",
+    }
+    form = _write(message, queue=queue, tag=tag).replace("%", "%%")
+    for mark, name in marks.items():
+        form = form.replace(mark, f"%({name})s")
+    return form
+
+
+def _write(message: Any, *, queue: str, tag: str) -> str:
     return _encode(
         {
-            "body": b64encode(_encode(message.body).encode()).decode(),
+            "body": _body(message.body),
             "content-encoding": "utf-8",
             "content-type": "application/json",
             "headers": message.headers,
             "properties": {
                 **message.properties,
                 "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": job.queue},
+                "delivery_info": {"exchange": "", "routing_key": queue},
                 "priority": 0,
                 "body_encoding": "base64",
-                "delivery_tag": uuid(),
+                "delivery_tag": tag,
             },
         }
     )
+
+
+def _body(body: Any) -> str:
+    return b64encode(_encode(body).encode()).decode()
 
 
 def read(headers: Mapping[str, Any]) -> Delivery | None:

@@ -43,13 +43,13 @@ _PLAIN_ON_POSTGRESQL = (models.DateTimeField, models.UUIDField)
 
 
 def insert_jobs(jobs: Sequence[Job], *, using: str) -> None:
-    columns = _job_columns()
-    if len(jobs) == 1:
-        _insert_one(jobs[0], columns, using=using)
-    elif jobs and connections[using].vendor == "postgresql":
-        _copy(jobs, columns, using=using)
+    if not jobs:
+        return
+    if len(jobs) > 1 and connections[using].vendor == "postgresql":
+        _copy(jobs, _job_columns(), using=using)
     else:
-        _write(_insert_statement(columns), jobs, Job, columns, using=using)
+        columns = _told(jobs)
+        _write(_insert_statement(columns, using), jobs, Job, columns, using=using)
     for job in jobs:
         job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
 
@@ -73,12 +73,19 @@ def _takes_arrays(using: str) -> bool:
     return connections[using].vendor == "postgresql"
 
 
-def _insert_one(job: Job, columns: tuple[str, ...], *, using: str) -> None:
-    """A third of a new row is NULL: what is not said need not be written, bound and parsed."""
-    steps = _adapters(Job, columns, using)
-    given = {column: adapt(value) for column, adapt in steps if (value := getattr(job, column)) is not None}
-    with connections[using].cursor() as cursor:
-        cursor.execute(_insert_statement(tuple(given)), list(given.values()))
+def _told(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """The columns in which one of these jobs is not as a new job is. The others are words of the statement."""
+    told: tuple[str, ...] = ()
+    for job in jobs:
+        values = vars(job)
+        told += tuple([column for column, usual in _as_new().items() if column not in told and values[column] != usual])
+    return told
+
+
+@cache
+def _as_new() -> dict[str, Any]:
+    job = Job(id=None, created_at=None)
+    return {column: getattr(job, column) for column in _job_columns()}
 
 
 def _copy(jobs: Sequence[Job], columns: tuple[str, ...], *, using: str) -> None:
@@ -157,9 +164,16 @@ def _copy_statement() -> str:
     return f"COPY {Job._meta.db_table} ({', '.join(_job_columns())}) FROM STDIN"
 
 
-@cache
-def _insert_statement(columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {Job._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608  (our own column names)
+@lru_cache(maxsize=256)
+def _insert_statement(columns: tuple[str, ...], using: str) -> str:
+    """These columns are bound, in this order; the others are said in the statement, or are NULL and need not be."""
+    editor: Any = connections[using].SchemaEditorClass(connections[using])  # Django's way of writing a value into SQL
+    values = dict.fromkeys(columns, "%s")
+    for column, adapt in _adapters(Job, _job_columns(), using):
+        usual = adapt(_as_new()[column])
+        if column not in values and usual is not None:
+            values[column] = editor.quote_value(usual)
+    return f"INSERT INTO {Job._meta.db_table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"  # noqa: S608  (our own column names)
 
 
 @cache
