@@ -13,6 +13,7 @@ from jobs.domain.errors import TallyError
 from jobs.domain.states import Source, State
 from jobs.intake import registry, storable
 from jobs.lifecycle import moving
+from django.db.models.base import ModelState
 from jobs.models import Job
 from jobs.models.ids import uuid7
 
@@ -117,7 +118,10 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         "group_index": draft.lineage.group_index,
         "chord_id": draft.lineage.chord_id,
     }
-    return Job(*{**_blank(), **given}.values())  # type: ignore[misc]  # the values in order, not one for each name
+    job = Job.__new__(Job)
+    job._state = ModelState()
+    job.__dict__.update({**_blank(), **given})
+    return job
 
 
 @cache
