@@ -18,12 +18,20 @@ def is_installed() -> bool:
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.trace") is not None
 
 
+@cache
+def _api() -> Any:
+    """Found once: to import within a function costs as much as all else that a submission asks of a trace."""
+    import opentelemetry.propagate
+    import opentelemetry.trace
+
+    return opentelemetry
+
+
 def carried() -> dict[str, str]:
     """The headers of the span that is open here; empty when none is."""
     if not is_installed():
         return {}
-    from opentelemetry import propagate, trace
-
+    propagate, trace = _api().propagate, _api().trace
     if not trace.get_current_span().get_span_context().is_valid:
         return {}
     carrier: dict[str, str] = {}
@@ -44,8 +52,7 @@ def span(name: str, *, headers: Mapping[str, Any], **attributes: str | int) -> A
 
 @contextmanager
 def _span(name: str, headers: Mapping[str, Any], attributes: Mapping[str, str | int]) -> Iterator[None]:
-    from opentelemetry import propagate, trace
-
+    propagate, trace = _api().propagate, _api().trace
     parent = propagate.extract({key: str(headers[key]) for key in HEADERS if headers.get(key)})
     told = {f"tally.{key}": value for key, value in attributes.items()}
     tracer = trace.get_tracer("tally")

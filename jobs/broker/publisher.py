@@ -41,13 +41,14 @@ def breaker() -> Breaker:
 
 def publish_on_commit(jobs: Sequence[Job], *, using: str) -> None:
     """Once the outermost transaction has committed. Whatever happens then is no error of the caller's."""
-    is_deferred = transaction.get_connection(using).in_atomic_block
+    connection = transaction.get_connection(using)
+    is_deferred = connection.in_atomic_block
 
     def publish_them() -> None:  # a partial has no __qualname__, which Django logs when it fails
         publish(_committed(jobs, using=using) if is_deferred else jobs, settle=False)
 
     if jobs:
-        transaction.on_commit(publish_them, using=using, robust=True)
+        connection.on_commit(publish_them, robust=True)
 
 
 def _committed(jobs: Sequence[Job], *, using: str) -> list[Job]:
@@ -104,10 +105,12 @@ def _batches(jobs: Sequence[Job]) -> Iterator[dict[str, list[str]]]:
 def _take() -> Sender:
     """The sender that was used last, or a new one. A forked child leaves its parent's alone."""
     while _idle:
-        with contextlib.suppress(IndexError):  # another thread was faster
+        try:
             sender = _idle.pop()
-            if sender.owner == os.getpid():
-                return sender
+        except IndexError:  # another thread was faster
+            break
+        if sender.owner == os.getpid():
+            return sender
     return _new()
 
 

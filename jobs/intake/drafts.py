@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db.models.base import ModelState
+
 from jobs import conf, tracing
 from jobs.domain.actors import Actor
 from jobs.domain.errors import TallyError
 from jobs.domain.states import Source, State
 from jobs.intake import registry, storable
 from jobs.lifecycle import moving
-from django.db.models.base import ModelState
 from jobs.models import Job
 from jobs.models.ids import uuid7
 
@@ -118,9 +119,8 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         "group_index": draft.lineage.group_index,
         "chord_id": draft.lineage.chord_id,
     }
-    job = Job.__new__(Job)
-    job._state = ModelState()
-    job.__dict__.update({**_blank(), **given})
+    job = Job.__new__(Job)  # Job(**given) would ask each of its fields, one by one
+    vars(job).update(_blank(), _state=ModelState(), **given)
     return job
 
 

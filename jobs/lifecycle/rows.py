@@ -83,7 +83,7 @@ def _told(jobs: Sequence[Job]) -> tuple[str, ...]:
 
 @cache
 def _as_new() -> dict[str, Any]:
-    job = Job(id=None, created_at=None)
+    job = Job(id=None, created_at=None)  # type: ignore[misc]  # they have no usual value
     return {column: getattr(job, column) for column in _job_columns()}
 
 

@@ -1,6 +1,7 @@
 """Messages: standard ones, many in few round trips, nothing secret, and a caller who never waits."""
 
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -55,17 +56,32 @@ def test_a_stock_tool_can_read_the_message() -> None:
     assert set(embed) == {"callbacks", "errbacks", "chain", "chord"}
 
 
-def test_it_is_what_kombu_would_have_written(redis_client: redis.Redis) -> None:
-    job = factories.build_job(payload={"x": 1, "text": "ü"}, args=[5], queue="high", correlation_id="order-7")
-    publisher.publish([job])
+JOBS: dict[str, dict[str, Any]] = {
+    "nothing special": {},
+    "arguments": {"payload": {"x": 1, "text": "ü %(id)s 100 %"}, "args": [5], "queue": "high"},
+    "sealed": {"payload": {"card": "4711"}, "sensitive": True},
+    "without end": {"max_retries": None},
+    "of a task with an odd name": {"task": "50 % ü"},
+    "another attempt": {"attempt": 2, "closed": 2, "failures": 1, "losses": 1},
+    "correlated": {"correlation_id": "order-7"},
+    "with headers and limits": {"options": {"headers": {"tenant": "7"}, "time_limit": 5}},
+    "of a group": {"group_id": "g", "group_index": 0, "root_id": uuid.UUID(int=1), "parent_id": uuid.UUID(int=2)},
+    "first of a group": {"group_index": 0},
+}
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_it_is_what_kombu_would_have_written(redis_client: redis.Redis, kind: str) -> None:
+    job = factories.build_job(**JOBS[kind])
+    publisher.publish([factories.build_job(payload={"somebody": "else"}), job])
     built = message.build(current_app._get_current_object(), job)
     with Connection(current_app.conf.broker_url) as connection:
         connection.Producer(serializer="json").publish(
-            built.body, routing_key="high", headers=built.headers, retry=False, **built.properties
+            built.body, routing_key=job.queue, headers=built.headers, retry=False, **built.properties
         )
-    ours, kombus = messages.envelopes("high")
+    ours, kombus = messages.envelopes(job.queue)[-2:]
     assert ours["properties"].pop("delivery_tag") != kombus["properties"].pop("delivery_tag")
-    assert messages.bodies("high")[0] == messages.bodies("high")[1]
+    assert messages.bodies(job.queue)[-2] == messages.bodies(job.queue)[-1]
     assert ours | {"body": ""} == kombus | {"body": ""}
 
 

@@ -4,7 +4,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -14,7 +16,7 @@ from jobs.domain.actors import Actor
 from jobs.domain.errors import NotAllowed
 from jobs.domain.states import Source, State
 from jobs.intake import submission
-from jobs.intake.drafts import Draft, DraftInvalid
+from jobs.intake.drafts import Draft, DraftInvalid, Lineage
 from jobs.intake.schema import PayloadInvalid
 from jobs.models import Job
 from jobs.shortcuts import submit, submit_many
@@ -29,6 +31,24 @@ def test_a_submitted_job_is_a_row_and_a_message() -> None:
     job = submit("noop", x=1)
     assert Job.objects.get().state == State.QUEUED
     assert messages.ids() == [str(job.id)]
+
+
+VARIED = [
+    Draft("noop"),
+    Draft("noop", {"text": "100 %s, 'quoted' ü"}, tags=("a", "b"), correlation_id="order-7", max_retries=None),
+    Draft("noop", delay_seconds=60, queue="low", lineage=Lineage(UUID(int=1), UUID(int=2), "group", 0, "chord")),
+    Draft("noop", expires_at=datetime(2999, 1, 1, tzinfo=UTC), options={"time_limit": 5}, follows={"link": [{}]}),
+]
+
+
+@committing
+@pytest.mark.parametrize("way", ["together", "the other way round", "one by one"])
+def test_a_row_is_its_job_in_every_column(way: str) -> None:
+    drafts = VARIED[::-1] if way == "the other way round" else VARIED
+    jobs = [submission.submit(draft) for draft in drafts] if way == "one by one" else submit_many(drafts)
+    columns = [field.attname for field in Job._meta.concrete_fields]
+    expected = [{column: getattr(job, column) for column in columns} for job in jobs]
+    assert [Job.objects.values(*columns).get(id=job.id) for job in jobs] == expected
 
 
 @committing
