@@ -4,6 +4,7 @@
 
 import base64
 import json
+import socket
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -89,6 +90,8 @@ def test_a_task_only_a_newer_worker_knows_waits_for_that_worker(story: Story, st
     eventually(lambda: story.call("answer = Attempt.objects.filter(job_id=i).count()", i=sent.id), "a first attempt")
     eventually(lambda: story.outcomes(sent.id)[:1] == ["interrupted"], "the older worker to give it back", seconds=60)
     assert marks_in(marks) == []
+    older = [f"worker@{socket.gethostname()}"]  # it leaves the queue, or it might take the job again and again
+    assert stock.control.cancel_consumer("low", destination=older, reply=True, timeout=20)
     story.environment["TALLY_TEST_IMPORTS"] = "tests.support.newer_tasks"
     try:
         story.start_worker("newer", queues="low", concurrency=1)
@@ -100,6 +103,7 @@ def test_a_task_only_a_newer_worker_knows_waits_for_that_worker(story: Story, st
         assert len(marks_in(marks)) == 1
     finally:
         story.stop("newer")
+        assert stock.control.add_consumer("low", destination=older, reply=True, timeout=20)
 
 
 def test_a_task_nobody_knows_waits_longer_each_time_and_is_buried_in_the_end(story: Story, stock: Celery) -> None:
