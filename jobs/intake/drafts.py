@@ -110,9 +110,7 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         "idempotency_key": _key(draft.idempotency_key),
         "correlation_id": _short("correlation_id", draft.correlation_id, CORRELATION_MAX_CHARACTERS),
         "tags": _tags(draft.tags),
-        "follows": storable.accept(draft.follows, what="follows", max_bytes=4_194_304, max_depth=128)
-        if draft.follows
-        else None,
+        "follows": _follows(draft.follows),
         "parent_id": draft.lineage.parent_id,
         "root_id": draft.lineage.root_id,
         "group_id": draft.lineage.group_id,
@@ -153,6 +151,10 @@ def _storable(value: Any) -> Any:
     return storable.accept(
         value, what="payload", max_bytes=limits.PAYLOAD_MAX_BYTES, max_depth=limits.PAYLOAD_MAX_DEPTH
     )
+
+
+def _follows(signatures: Mapping[str, Any] | None) -> Any:
+    return storable.accept(signatures, what="follows", max_bytes=4_194_304, max_depth=128) if signatures else None
 
 
 def _run_at(draft: Draft, *, now: datetime) -> datetime | None:

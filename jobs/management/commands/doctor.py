@@ -16,7 +16,7 @@ class Command(TallyCommand):
         "Look at the settings and at the live servers and processes. Each finding says what is so, why it matters and "
         "what to do. Exit code 1 if there is a problem; notes alone are fine."
     )
-    requires_system_checks = []  # they are what it reports
+    requires_system_checks = ()  # they are what it reports
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON document")

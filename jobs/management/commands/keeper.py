@@ -14,7 +14,7 @@ from jobs.keeper.loop import Keeper
 
 class Command(BaseCommand):
     help = "Record the journal, publish what is due, rescue what was lost. Run at least one; several share the work."
-    requires_system_checks = ("taskqueue",)  # the others load every page: a second of CPU for nothing here
+    requires_system_checks = ("taskqueue",)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         duties.add(accounting.make)

@@ -21,6 +21,7 @@ from taskqueue_project.localstack.postgres import PostgresNotFound
 
 
 class Command(BaseCommand):
+    requires_system_checks = []
     help = (
         "Kill workers, their children, the keeper and Redis under load, flush and pause Redis, then verify every job. "
         "Runs a private stack in a temporary directory unless told --here. Exit code 1: something was lost."
