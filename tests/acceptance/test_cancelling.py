@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.story import Story, eventually, is_alive, marks_in
 
 WORKERS = {"worker": {"concurrency": 4}}
@@ -140,6 +142,7 @@ DIE_AFTER = {
 }
 
 
+@pytest.mark.long
 def test_whoever_dies_in_the_middle_of_a_cancel_has_cancelled(fresh: Story, marks: Path) -> None:
     """Each half in a process of its own that is killed right after it."""
     job_ids = [fresh.enqueue("mark", marks=str(marks)) for _ in DIE_AFTER]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import pytest
 from django.conf import settings
 
 from tests.support.django_tasks import APPS
@@ -214,6 +215,7 @@ def test_a_killed_process_announces_nothing_and_the_next_attempt_does(story: Sto
     ]
 
 
+@pytest.mark.long
 def test_an_attempt_that_a_deploy_interrupts_has_not_finished(fresh: Story, marks: Path) -> None:
     fresh.start_keeper()
     fresh.start_worker(concurrency=1)

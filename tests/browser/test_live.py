@@ -155,6 +155,7 @@ def test_a_socket_that_falls_silent_is_delayed_and_then_opened_anew(visitor: Vis
     assert len(opened) >= 2
 
 
+@pytest.mark.long
 def test_after_three_sockets_that_failed_it_polls_and_it_goes_on_trying(visitor: Visitor) -> None:
     opened: list[WebSocketRoute] = []
     is_blocked = True
@@ -209,6 +210,7 @@ def test_a_page_that_is_older_than_the_server_asks_to_be_reloaded(visitor: Visit
         expect(page.locator("[data-tile=running] [data-live]")).to_have_text("7")
 
 
+@pytest.mark.long
 def test_a_hidden_page_listens_to_nothing(visitor: Visitor) -> None:
     with visitor.page() as page:
         page.add_init_script(KEEP_SOCKETS)
@@ -223,6 +225,7 @@ def test_a_hidden_page_listens_to_nothing(visitor: Visitor) -> None:
         assert page.evaluate("sockets.length") == 2
 
 
+@pytest.mark.long
 def test_numbers_move_no_more_often_than_was_chosen_and_the_choice_is_kept(visitor: Visitor) -> None:
     with visitor.page() as page:
         opened = greet(page)
@@ -242,6 +245,7 @@ def test_numbers_move_no_more_often_than_was_chosen_and_the_choice_is_kept(visit
         expect(page.locator("#interval")).to_have_value("60")
 
 
+@pytest.mark.long
 def test_the_feed_stands_still_while_somebody_looks_at_it(visitor: Visitor, story: Story) -> None:
     story.wait_for_end(story.enqueue("noop"))
     with visitor.page() as page:

@@ -175,15 +175,8 @@ def test_jobs_under_way_outlive_a_database_that_is_away_for_half_a_minute(mortal
 SKEWED = [("keeper", "+60"), ("keeper", "-60"), ("worker", "+60"), ("worker", "-60")]
 
 
-@pytest.mark.parametrize(
-    ("role", "shift"),
-    [
-        ("keeper", "+60"),
-        pytest.param("worker", "-60", marks=pytest.mark.long),
-        pytest.param("keeper", "-60", marks=pytest.mark.long),
-        pytest.param("worker", "+60", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("role", "shift"), SKEWED)
 def test_a_clock_that_is_a_minute_off_makes_no_job_run_twice(
     mortal: Mortal, marks: Path, role: str, shift: str
 ) -> None:

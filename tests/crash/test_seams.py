@@ -109,7 +109,8 @@ def test_a_keeper_killed_while_it_dispatches_leaves_no_job_behind(mortal: Mortal
     assert len(marks_in(marks)) == 3
 
 
-@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_keeper_killed_while_it_publishes_again_is_followed_by_one_that_does(
     mortal: Mortal, marks: Path, when: str
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_stopped_worker_that_comes_back_cannot_end_its_rescued_job(quick: Stor
     assert quick.outcomes(job_id) == ["lost", "succeeded"]
 
 
+@pytest.mark.long
 def test_a_success_journalled_before_its_worker_dies_is_never_run_again(quick: Story, marks: Path) -> None:
     quick.kill("keeper")
     quick.start_worker("first")
