@@ -20,7 +20,7 @@ def is_installed() -> bool:
 
 @cache
 def _api() -> Any:
-    """Found once: to import within a function costs as much as all else that a submission asks of a trace."""
+    """Found once: every submission asks."""
     import opentelemetry.propagate
     import opentelemetry.trace
 

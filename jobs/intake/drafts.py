@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from jobs.intake import registry, storable
 from jobs.lifecycle import moving
 from jobs.models import Job
 from jobs.models.ids import uuid7
+from jobs.models.job import blank
 
 TAGS_MAX, TAG_MAX_CHARACTERS, CORRELATION_MAX_CHARACTERS = 20, 50, 200
 
@@ -118,14 +118,8 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         "chord_id": draft.lineage.chord_id,
     }
     job = Job.__new__(Job)  # Job(**given) would ask each of its fields, one by one
-    vars(job).update(_blank(), _state=ModelState(), **given)
+    vars(job).update(blank(), _state=ModelState(), **given)
     return job
-
-
-@cache
-def _blank() -> dict[str, Any]:
-    """What a new row has where nothing is given, plain values all. Django would ask every field for every row."""
-    return {field.attname: field.get_default() for field in Job._meta.concrete_fields}
 
 
 def _arguments(draft: Draft, spec: registry.TaskSpec | None) -> tuple[list[Any], dict[str, Any]]:

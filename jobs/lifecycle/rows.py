@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
 from jobs.models import Attempt, Job
+from jobs.models.job import blank
 
 # What recording may change of a job.
 JOB_COLUMNS = (
@@ -73,18 +74,12 @@ def _takes_arrays(using: str) -> bool:
 
 
 def _told(jobs: Sequence[Job]) -> tuple[str, ...]:
-    """The columns in which one of these jobs is not as a new job is. The others are words of the statement."""
+    """The columns in which one of these jobs is not blank. The others are words of the statement."""
     told: tuple[str, ...] = ()
     for job in jobs:
         values = vars(job)
-        told += tuple([column for column, usual in _as_new().items() if column not in told and values[column] != usual])
+        told += tuple([column for column, usual in blank().items() if column not in told and values[column] != usual])
     return told
-
-
-@cache
-def _as_new() -> dict[str, Any]:
-    job = Job(id=None, created_at=None)  # type: ignore[misc]  # they have no usual value
-    return {column: getattr(job, column) for column in _job_columns()}
 
 
 def _copy(jobs: Sequence[Job], columns: tuple[str, ...], *, using: str) -> None:
@@ -175,7 +170,7 @@ def _insert_statement(columns: tuple[str, ...], using: str) -> str:
     editor: Any = connections[using].SchemaEditorClass(connections[using])  # Django's way of writing a value into SQL
     values = dict.fromkeys(columns, "%s")
     for column, adapt in _adapters(Job, _job_columns(), using):
-        usual = adapt(_as_new()[column])
+        usual = adapt(blank()[column])
         if column not in values and usual is not None:
             values[column] = editor.quote_value(usual)
     return f"INSERT INTO {Job._meta.db_table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"  # noqa: S608  (our own column names)

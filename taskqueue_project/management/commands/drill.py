@@ -21,11 +21,11 @@ from taskqueue_project.localstack.postgres import PostgresNotFound
 
 
 class Command(BaseCommand):
-    requires_system_checks = []
     help = (
         "Kill workers, their children, the keeper and Redis under load, flush and pause Redis, then verify every job. "
         "Runs a private stack in a temporary directory unless told --here. Exit code 1: something was lost."
     )
+    requires_system_checks = []  # the stack that it starts makes its own
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -1,7 +1,9 @@
 """Messages: standard ones, many in few round trips, nothing secret, and a caller who never waits."""
 
+import json
 import time
 import uuid
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import redis
 from celery import current_app
 from django.conf import settings
+from django.db.models import BooleanField, DateTimeField, FloatField, IntegerField, JSONField, UUIDField
 from django.utils import timezone
 from kombu import Connection
 
@@ -83,6 +86,33 @@ def test_it_is_what_kombu_would_have_written(redis_client: redis.Redis, kind: st
     assert ours["properties"].pop("delivery_tag") != kombus["properties"].pop("delivery_tag")
     assert messages.bodies(job.queue)[-2] == messages.bodies(job.queue)[-1]
     assert ours | {"body": ""} == kombus | {"body": ""}
+
+
+@pytest.mark.parametrize("column", [field.attname for field in Job._meta.concrete_fields])
+def test_no_column_of_a_job_is_missed_where_its_message_is_filled_in(column: str) -> None:
+    """A header that is added to the message one day has to be thought of there too."""
+    now, app = timezone.now(), current_app._get_current_object()
+    job = factories.build_job(now=now)
+    setattr(job, column, unusual(getattr(job, column), Job._meta.get_field(column)))
+    written, built = json.loads(message.text(app, job)), message.build(app, job)
+    assert [written["headers"], json.loads(b64decode(written["body"]))] == plain([built.headers, built.body])
+    assert written["properties"].items() >= plain(built.properties).items()
+
+
+def unusual(value: Any, field: Any) -> Any:
+    if isinstance(field, UUIDField):
+        return uuid.UUID(int=7)
+    if isinstance(field, DateTimeField):
+        return timezone.now()
+    if isinstance(field, JSONField):
+        return [7] if isinstance(value, list) else {"headers": {"tenant": "7"}}
+    if isinstance(field, BooleanField):
+        return not value
+    return (value or 0) + 1 if isinstance(field, IntegerField | FloatField) else "unusual"
+
+
+def plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
 
 
 def test_our_headers_are_read_as_they_were_written() -> None:
