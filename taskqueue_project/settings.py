@@ -94,8 +94,9 @@ if _default["ENGINE"].endswith("sqlite3"):
     }
     _default.setdefault("TEST", {})["NAME"] = str(ENV.data_dir / "test.sqlite3")
 elif _default["ENGINE"].endswith("postgresql"):
-    # A server that does not answer is an error to be told soon, not a request that hangs.
-    _default["OPTIONS"] = {"connect_timeout": 3, **_default.get("OPTIONS", {})}
+    # A server that does not answer is an error to be told soon, not a request that hangs. What runs once a job is planned
+    # once; behind a pooler that hands a session to many, and knows no prepared statements, this must be None.
+    _default["OPTIONS"] = {"connect_timeout": 3, "prepare_threshold": 5, **_default.get("OPTIONS", {})}
 
 # --- Redis -------------------------------------------------------------------------------------------------------
 BROKER_URL = ENV.redis_database(0)

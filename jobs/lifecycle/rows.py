@@ -13,6 +13,7 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
+from jobs.lifecycle import cursors
 from jobs.models import Attempt, Job
 from jobs.models.job import blank
 
@@ -103,7 +104,7 @@ def _write(
     values = [[adapt(getattr(row, column)) for column, adapt in steps] for row in rows]
     if not values:
         return
-    with connections[using].cursor() as cursor:
+    with cursors.lasting(using) as cursor:
         if as_arrays:
             cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
         elif len(values) == 1:
