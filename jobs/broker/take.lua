@@ -1,5 +1,6 @@
 -- Give the next message to a process that has just ended an attempt, with its claim: what its parent would fetch for it.
--- Only what may start without a question; everything else stays where it is, for the parent.
+-- Only what may start as it is; everything else stays where it is, for the parent. An old message comes without a claim:
+-- whether it may start is then for SQL to say.
 -- KEYS: claim that was ended, journal, the queues in order.
 -- ARGV: token that ended it, database of the queues, of the journal, start of a claim's key, executor, body,
 --       oldest `published_at` to trust, longest message, names of the tasks to take.
@@ -32,7 +33,6 @@ local is_plain = is_none(headers['expires_at']) and is_none(headers['expires']) 
   and is_none(headers['sealed'])
   and (is_none(limits) or (type(limits) == 'table' and is_none(limits[1]) and is_none(limits[2])))
   and type(headers['published_at']) == 'string' and string.sub(headers['published_at'], -6) == '+00:00'
-  and headers['published_at'] > ARGV[7]
   and type(headers['attempt']) == 'number' and headers['attempt'] >= 1
   and message['content-type'] == 'application/json' and message['content-encoding'] == 'utf-8'
   and type(message['body']) == 'string' and type(message['properties']) == 'table'
@@ -53,6 +53,9 @@ end
 redis.call('SELECT', ARGV[2])
 redis.call('RPOP', queue)
 redis.call('SELECT', ARGV[3])
+if headers['published_at'] <= ARGV[7] then
+  return {queue, item}
+end
 local now = redis.call('TIME')
 local ms_text = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 redis.call('SET', claim, 'run ' .. ms_text .. ' ' .. ARGV[5])

@@ -31,11 +31,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A message as it lay in its queue, the claim already won."""
+    """A message as it lay in its queue, the claim already won; not won yet when the message is old."""
 
     text: str
     queue: str
-    won_ms: int
+    won_ms: int | None
     token: str
 
     def message(self) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def finish(line: Line, *, wish: Wish, **ended: Any) -> tuple[bool, Taken | Respo
         raise said
     if found is None or isinstance(found, ResponseError):
         return said == "recorded", found
-    queue, text, won_ms = found
-    return said == "recorded", Taken(text=text, queue=queue, won_ms=int(won_ms), token=wish.token)
+    queue, text, *won_ms = found
+    return said == "recorded", Taken(text, queue, won_ms=int(won_ms[0]) if won_ms else None, token=wish.token)
 
 
 def _take_call(ended_key: str, ended_token: str, wish: Wish) -> tuple[list[str], list[Any]]:

@@ -94,6 +94,11 @@ def say_idle(slot: Cell, given: str) -> None:
     slot.write(given)
 
 
+def say_as_given(slot: Cell) -> None:
+    """This process runs what it was given."""
+    slot.write("")
+
+
 def instead() -> dict[str, Run | None]:
     """By the attempt that a process was given: what it runs now, None for nothing. Only of those that took something."""
     return dict(_read(text) for slot in slots if slot.turn and (text := slot.read()))

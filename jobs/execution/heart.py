@@ -12,7 +12,7 @@ from jobs import conf
 from jobs.broker import claims, connections, heartbeats
 from jobs.broker.heartbeats import Beat
 from jobs.domain.journal import Executor
-from jobs.execution import endings, identity, pausing, roster
+from jobs.execution import board, endings, identity, pausing, roster
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ class Heart(threading.Thread):
         self.worker = worker
         self.started_ms = int(time.time() * 1000)
         self.is_well = True
+        self._listed: set[str] = set()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         endings.on_word(self._wake.set)
@@ -54,7 +55,7 @@ class Heart(threading.Thread):
         running = roster.everyone()
         with client.pipeline(transaction=False) as pipeline:
             heartbeats.write(pipeline, self._describe(counter, now_ms, running))
-            for entry in running:
+            for entry in self._seen_twice(running):
                 claims.renew(
                     pipeline,
                     client,
@@ -67,7 +68,12 @@ class Heart(threading.Thread):
             pausing.queue_look(pipeline)
             *_, paused = pipeline.execute()
         identity.beats.value = counter
+        self._listed = {_name(entry) for entry in running}
         pausing.follow(self.worker.consumer, paused)
+
+    def _seen_twice(self, running: list[roster.Entry]) -> list[roster.Entry]:
+        """A process that was given something may still find that it must not start: a renewed claim would say it had."""
+        return [entry for entry in running if _name(entry) in self._listed]
 
     def carry(self) -> None:
         if endings.outbox:
@@ -103,3 +109,7 @@ class Heart(threading.Thread):
             host_ms=int(time.time() * 1000),
             is_quiet=pausing.is_quiet(),
         )
+
+
+def _name(entry: roster.Entry) -> str:
+    return board.name_of(entry.delivery.job_id, entry.delivery.attempt)

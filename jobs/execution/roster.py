@@ -25,6 +25,7 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_held: set[str] = set()  # not known yet whether they may start
 _lock = threading.Lock()
 
 
@@ -36,6 +37,17 @@ def add(entry: Entry) -> None:
 def remove(job_id: str) -> None:
     with _lock:
         _entries.pop(job_id, None)
+        _held.discard(job_id)
+
+
+def hold(job_id: str) -> None:
+    with _lock:
+        _held.add(job_id)
+
+
+def let_go(job_id: str) -> None:
+    with _lock:
+        _held.discard(job_id)
 
 
 def find(job_id: str, attempt: int) -> Entry | None:
@@ -45,7 +57,7 @@ def find(job_id: str, attempt: int) -> Entry | None:
 def everyone() -> list[Entry]:
     """What the processes run that were given something: that, or what they took themselves since."""
     with _lock:
-        given = list(_entries.values())
+        given = [entry for job_id, entry in _entries.items() if job_id not in _held]
     taken = board.instead()
     running = [_instead_of(entry, taken) for entry in given]
     return [entry for entry in running if entry is not None]
@@ -54,7 +66,7 @@ def everyone() -> list[Entry]:
 def now_instead_of(job_id: str, attempt: int) -> Entry | None:
     """What the process that was given this attempt runs by now."""
     with _lock:
-        entry = _entries.get(job_id)
+        entry = _entries.get(job_id) if job_id not in _held else None
     if entry is None or entry.delivery.attempt != attempt:
         return None
     return _instead_of(entry, board.instead())

@@ -40,14 +40,14 @@ def run_message(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
         adoption.journal_now(adoption.of_request(request, args, kwargs))
         raise Ignore("adopted: the keeper makes it a job and sends it again")
     taken = turn.taken_of(request)
-    if taken is not None:
+    if taken is not None and taken.won_ms is not None:
         run = _run_of(request, delivery, token=taken.token)
         return run_attempt(task, args, kwargs, run=run, delivery=delivery, ledger=_redis, started_ms=taken.won_ms)
     now = datetime.now(UTC)
     if delivery.expires_at is not None and delivery.expires_at <= now:
         _expire(delivery)
         raise Ignore("expired before it started")
-    said = _ask_if_suspicious(delivery, now=now)
+    said = _ask_if_suspicious(request, delivery, now=now)
     if said is Says.NO_JOB:
         adoption.journal_now(adoption.of_request(request, args, kwargs))
     if said is not Says.DUE:
@@ -201,12 +201,18 @@ def _limit_of_all(app: Any) -> float | None:
     return limit
 
 
-def _ask_if_suspicious(delivery: Delivery, *, now: datetime) -> Says:
+def _ask_if_suspicious(request: Any, delivery: Delivery, *, now: datetime) -> Says:
     try:
-        suspicious = trust.needs_a_look(delivery, now=now)
+        suspicious = turn.taken_of(request) is not None or trust.needs_a_look(delivery, now=now)
     except connections.Unavailable:
         suspicious = True
-    return trust.ask(delivery) if suspicious else Says.DUE
+    if not suspicious:
+        return Says.DUE
+    turn.say_undecided(request)
+    said = trust.ask(delivery)
+    if said is Says.DUE:
+        turn.say_starts(request)
+    return said
 
 
 def _count_if_duplicate(said: Says) -> None:

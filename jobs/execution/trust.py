@@ -18,6 +18,7 @@ from jobs import conf
 from jobs.broker import connections, line
 from jobs.broker.message import Delivery
 from jobs.domain.states import State
+from jobs.lifecycle import cursors
 from jobs.lifecycle.recording import database
 from jobs.models import Job
 
@@ -100,7 +101,7 @@ def _row(job_id: UUID) -> tuple[str, int] | None:
     if watch.line is None:
         watch.line = django_connections.create_connection(database())
     job = Job._meta.get_field("id").get_db_prep_value(job_id, watch.line)
-    with watch.line.cursor() as cursor:
+    with cursors.lasting(watch.line) as cursor:
         cursor.execute(f"SELECT state, attempt FROM {Job._meta.db_table} WHERE id = %s", [job])  # noqa: S608  (the table's own name)
         row: tuple[str, int] | None = cursor.fetchone()
     return row

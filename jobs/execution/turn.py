@@ -2,8 +2,8 @@
 
 Most of what a short job costs is the way to it: the parent fetches a message, wakes the process, hears of the start and of
 the end. For a tenth of a second a process spares all of that: the call that ends an attempt brings the next message, its
-claim won. It takes only what may start without a question (`take.lua`), of tasks that it has run before and that have no
-time limit, which is the parent's to keep. What it runs stands on the board, where the parent looks.
+claim won. It takes only what may start as it is (`take.lua`), of tasks that it has run before and that have no time limit,
+which is the parent's to keep. What it runs stands on the board, where the parent looks.
 """
 
 import base64
@@ -26,7 +26,7 @@ from redis.exceptions import ResponseError
 
 from jobs.broker import connections, message, taking
 from jobs.broker.taking import Taken, Wish
-from jobs.execution import board, endings, identity, trust
+from jobs.execution import board, endings, identity, roster, trust
 
 logger = logging.getLogger(__name__)
 
@@ -145,14 +145,39 @@ def take(found: Taken | ResponseError | None) -> None:
         _turn.is_refused = True
         return
     _turn.taken = found
-    if found is not None and _turn.cell is not None:
-        board.say_runs(_turn.cell, _turn.given, since_ms=found.won_ms, worker=_turn.hostname, sent=found.text)
+    if found is not None and found.won_ms is not None:
+        _say_runs(found, since_ms=found.won_ms)
 
 
 def taken_of(request: Any) -> Taken | None:
-    """How the attempt of this request was started, when its process took it itself."""
+    """What this process took itself, when that is what the request is of."""
     found = getattr(request, TAKEN, None)
     return found if isinstance(found, Taken) else None
+
+
+def say_undecided(request: Any) -> None:
+    """Whether this attempt may start is being asked: a beat that named it would journal a start."""
+    if _turn.cell is None:
+        roster.hold(request.id)
+    else:
+        given = _turn.given if _turn.is_on else board.name_of(request.id, request.attempt)
+        board.say_idle(_turn.cell, given)
+
+
+def say_starts(request: Any) -> None:
+    """It may."""
+    taken = taken_of(request)
+    if _turn.cell is None:
+        roster.let_go(request.id)
+    elif taken is None:
+        board.say_as_given(_turn.cell)
+    else:
+        _say_runs(taken, since_ms=int(time.time() * 1000))
+
+
+def _say_runs(taken: Taken, *, since_ms: int) -> None:
+    if _turn.cell is not None:
+        board.say_runs(_turn.cell, _turn.given, since_ms=since_ms, worker=_turn.hostname, sent=taken.text)
 
 
 def _run(taken: Taken) -> None:

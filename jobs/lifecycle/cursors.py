@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 
 @contextmanager
-def lasting(using: str) -> Iterator[CursorWrapper]:
+def lasting(connection: BaseDatabaseWrapper) -> Iterator[CursorWrapper]:
     """The kept one, or a new one where there is nothing to gain or somebody counts the statements."""
-    connection = connections[using]
     if connection.vendor == "postgresql" and not connection.queries_logged:
         yield _kept(connection)
         return

@@ -104,7 +104,7 @@ def _write(
     values = [[adapt(getattr(row, column)) for column, adapt in steps] for row in rows]
     if not values:
         return
-    with cursors.lasting(using) as cursor:
+    with cursors.lasting(connections[using]) as cursor:
         if as_arrays:
             cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
         elif len(values) == 1:

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.postgres_only, pytest.mark.django_db(transaction=True)
 
 
 def kept() -> Any:
-    with cursors.lasting("default") as cursor:
+    with cursors.lasting(connection) as cursor:
         return cursor.cursor
 
 
