@@ -2,11 +2,12 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.domain.states import Event, Outcome
+from jobs.lifecycle import rows
 from jobs.lifecycle.applying import Case
 from jobs.models import Attempt, Job, Rollup
 from jobs.models.rollup import ALL_TIME
@@ -65,23 +66,25 @@ def add(tallies: dict[Key, Tally], *, using: str) -> None:
     if not tallies:
         return
     tallies = {**tallies, **_all_time(tallies)}
-    keys = sorted(tallies)
-    rollups = Rollup.objects.using(using)
-    rollups.bulk_create([Rollup(minute=m, queue=q, task=t) for m, q, t in keys], ignore_conflicts=True)
-    found = rollups.select_for_update().filter(
-        minute__in={k[0] for k in keys}, queue__in={k[1] for k in keys}, task__in={k[2] for k in keys}
-    )
-    changed = []
-    for row in found.order_by("id"):
-        tally = tallies.get((row.minute, row.queue, row.task))
-        if tally is not None:
-            row.counts, row.waits, row.runs = (
-                dict(Counter(row.counts) + tally.counts),
-                dict(Counter(row.waits) + tally.waits),
-                dict(Counter(row.runs) + tally.runs),
-            )
-            changed.append(row)
-    rollups.bulk_update(changed, ["counts", "waits", "runs"])
+    found = _lock(tallies, using=using)
+    first = tallies.keys() - found.keys()  # of their minute
+    if first:
+        new = [Rollup(minute=minute, queue=queue, task=task) for minute, queue, task in sorted(first)]
+        Rollup.objects.using(using).bulk_create(new, ignore_conflicts=True)
+        found |= _lock(first, using=using)
+    for key, row in found.items():
+        tally = tallies[key]
+        row.counts = dict(Counter(row.counts) + tally.counts)
+        row.waits = dict(Counter(row.waits) + tally.waits)
+        row.runs = dict(Counter(row.runs) + tally.runs)
+    rows.write_rollups(found.values(), using=using)
+
+
+def _lock(keys: Collection[Key], *, using: str) -> dict[Key, Rollup]:
+    minutes, queues, tasks = (set(names) for names in zip(*keys, strict=True))
+    found = Rollup.objects.using(using).select_for_update().filter(minute__in=minutes, queue__in=queues, task__in=tasks)
+    by_key = {(row.minute, row.queue, row.task): row for row in found.order_by("id")}
+    return {key: row for key, row in by_key.items() if key in keys}
 
 
 def _all_time(tallies: dict[Key, Tally]) -> dict[Key, Tally]:

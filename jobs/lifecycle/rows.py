@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
 from jobs.lifecycle import cursors
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, Rollup
 from jobs.models.job import blank
 
 # What recording may change of a job.
@@ -37,6 +37,7 @@ JOB_COLUMNS = (
 ATTEMPT_COLUMNS = tuple(
     field.attname for field in Attempt._meta.concrete_fields if field.attname not in {"id", "job_id", "number"}
 )
+ROLLUP_COLUMNS = ("counts", "waits", "runs")
 _ATTEMPT_KEY = ("job_id", "number")
 _SAME_AGAIN = 4  # jobs that come together share their times
 # Their Python values are what the drivers take.
@@ -56,9 +57,11 @@ def insert_jobs(jobs: Sequence[Job], *, using: str) -> None:
 
 
 def write_jobs(jobs: Iterable[Job], *, using: str) -> None:
-    as_arrays = _takes_arrays(using)
-    statement = _update_from_arrays() if as_arrays else _update_statement()
-    _write(statement, jobs, Job, (*JOB_COLUMNS, "id"), using=using, as_arrays=as_arrays)
+    _update(jobs, Job, JOB_COLUMNS, using=using)
+
+
+def write_rollups(rollups: Iterable[Rollup], *, using: str) -> None:
+    _update(rollups, Rollup, ROLLUP_COLUMNS, using=using)
 
 
 def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
@@ -67,6 +70,12 @@ def write_attempts(attempts: Iterable[Attempt], *, using: str) -> None:
     as_arrays = _takes_arrays(using)
     statement = _upsert_from_arrays() if as_arrays else _upsert_statement()
     _write(statement, rows, Attempt, (*_ATTEMPT_KEY, *ATTEMPT_COLUMNS), using=using, as_arrays=as_arrays)
+
+
+def _update(rows: Iterable[Model], model: type[Model], columns: tuple[str, ...], *, using: str) -> None:
+    as_arrays = _takes_arrays(using)
+    statement = _update_from_arrays(model, columns) if as_arrays else _update_statement(model, columns)
+    _write(statement, rows, model, (*columns, "id"), using=using, as_arrays=as_arrays)
 
 
 def _takes_arrays(using: str) -> bool:
@@ -178,16 +187,16 @@ def _insert_statement(columns: tuple[str, ...], using: str) -> str:
 
 
 @cache
-def _update_statement() -> str:
-    assignments = ", ".join(f"{column} = %s" for column in JOB_COLUMNS)
-    return f"UPDATE {Job._meta.db_table} SET {assignments} WHERE id = %s"  # noqa: S608  (as above)
+def _update_statement(model: type[Model], columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{column} = %s" for column in columns)
+    return f"UPDATE {model._meta.db_table} SET {assignments} WHERE id = %s"  # noqa: S608  (as above)
 
 
 @cache
-def _update_from_arrays() -> str:
-    assignments = ", ".join(f"{column} = {_read(Job, column)}" for column in JOB_COLUMNS)
-    arrays = _arrays(Job, (*JOB_COLUMNS, "id"))
-    return f"UPDATE {Job._meta.db_table} AS job SET {assignments} FROM {arrays} WHERE job.id = given.id"  # noqa: S608  (as above)
+def _update_from_arrays(model: type[Model], columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{column} = {_read(model, column)}" for column in columns)
+    arrays = _arrays(model, (*columns, "id"))
+    return f"UPDATE {model._meta.db_table} AS written SET {assignments} FROM {arrays} WHERE written.id = given.id"  # noqa: S608  (as above)
 
 
 @cache

@@ -49,8 +49,8 @@ def test_the_number_of_queries_does_not_grow_with_the_batch() -> None:
         recording.record(small)
     with CaptureQueriesContext(connection) as many:
         recording.record(large)
-    assert len(many) == len(few), "\n".join(query["sql"][:150] for query in many)
-    assert len(few) <= 10
+    assert len(many) <= len(few), "\n".join(query["sql"][:150] for query in many)
+    assert len(few) <= 11  # the first of a minute makes its rollups
     invariants.assert_all()
 
 
