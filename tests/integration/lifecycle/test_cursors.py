@@ -96,7 +96,10 @@ def test_an_error_is_djangos_and_the_next_insert_works() -> None:
 
 def test_a_lost_connection_is_djangos_error_and_the_next_one_works() -> None:
     kept()
-    connection.connection.pgconn.finish()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+    other.close()
     with pytest.raises(OperationalError):
         insert()
     connection.close()
