@@ -47,7 +47,15 @@ def of_options(options: Mapping[str, Any]) -> dict[str, str]:
 
 def span(name: str, *, headers: Mapping[str, Any], **attributes: str | int) -> AbstractContextManager[None]:
     """A span of the trace that the headers name, around the body of an attempt."""
-    return _span(name, headers, attributes) if is_installed() else _NO_SPAN
+    if not is_installed() or not (_is_collected() or any(headers.get(header) for header in HEADERS)):
+        return _NO_SPAN
+    return _span(name, headers, attributes)
+
+
+def _is_collected() -> bool:
+    """Whether somebody has set up where spans go. Who only carries a trace needs a span to carry it in."""
+    trace = _api().trace
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from hiredis import pack_command  # what redis-py does to get there costs as much again
 from redis.exceptions import NoScriptError, ResponseError
 
 from jobs.broker import connections
@@ -39,7 +40,7 @@ class Line:
 
     def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         try:
-            self._connection.send_packed_command(self._connection.pack_commands(commands))
+            self._connection.send_packed_command([b"".join(map(pack_command, commands))])
             return [self._read() for _ in commands]
         except BaseException:  # as below
             self.is_broken = True

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery import Celery
+from hiredis import pack_command
 from kombu import Connection
 from redis.exceptions import RedisError
 
@@ -49,7 +50,7 @@ class Sender:
         commands = [("LPUSH", self._prefix + queue, *texts) for queue, texts in messages.items()]
         self._unanswered += [len(texts) for texts in messages.values()]
         # No health check: it would read an answer.
-        self._line.send_packed_command(self._line.pack_commands(commands), check_health=False)
+        self._line.send_packed_command([pack_command(command) for command in commands], check_health=False)
 
     def settle(self) -> None:
         """Read what Redis has to say about what was sent. Raises when it refused, is silent, or is gone."""

@@ -22,6 +22,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     yield exporter
     provider.shutdown()
 
@@ -49,6 +50,22 @@ def test_without_a_trace_nothing_is_carried(spans: InMemorySpanExporter) -> None
     job = submit("noop")
     assert job.options == {}
     assert "traceparent" not in message.build(current_app, job).headers
+
+
+def test_where_spans_are_collected_a_job_without_a_trace_begins_one(spans: InMemorySpanExporter) -> None:
+    with tracing.span("noop", headers={}, attempt=1):
+        pass
+    [ran] = spans.get_finished_spans()
+    assert (ran.name, ran.parent) == ("noop", None)
+
+
+def test_where_nobody_collects_a_trace_is_carried_on_and_none_is_begun() -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    with tracing.span("noop", headers={"traceparent": traceparent}, attempt=1):
+        job = submit("noop")
+    assert tracing.trace_id(traceparent_of(job)) == "a" * 32
+    with tracing.span("noop", headers={"traceparent": None}, attempt=1):
+        assert submit("noop").options == {}
 
 
 def test_without_opentelemetry_nothing_happens(monkeypatch: pytest.MonkeyPatch, spans: InMemorySpanExporter) -> None:
