@@ -35,7 +35,8 @@ class Ending:
 
 def policy_of(spec: TaskSpec, max_retries: int | None) -> RetryPolicy:
     """The task's policy with the job's own budget."""
-    return replace(spec.options.policy, max_retries=max_retries)
+    policy = spec.options.policy
+    return policy if policy.max_retries == max_retries else replace(policy, max_retries=max_retries)
 
 
 def of_result(value: Any, budget: Budget, policy: RetryPolicy) -> Ending:

@@ -76,7 +76,9 @@ def _one_round(contender: Contender, mine: dict[str, list[float]]) -> None:
     contender.resume()
     try:
         if not isinstance(contender, StockDjango):
-            mine["start"] += waiting_times.idle_start(contender)  # first: a drained database tidies up for a while
+            waits = waiting_times.idle_start(contender)  # first: a drained database tidies up for a while
+            for share in targets.SHARES:
+                mine[targets.start_at(share)].append(waiting_times.percentile(waits, share))
         if isinstance(contender, Stock):
             contender.submit("single", FILL[contender.name])
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tests.benchmarks import processes
 from tests.benchmarks.contenders import Contender
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS, _SELDOM_SECONDS, _MANY = 0.05, 0.5, 500  # a look at SQL costs what a dozen jobs cost
 _GIVE_UP_SECONDS = 120.0
 _WARM_SHARE = 0.1  # done while the worker starts: neither timed nor counted
 
@@ -46,5 +46,5 @@ def wait_until_open(contender: Contender, *, at_most: int) -> int:
     while (still_open := contender.open_jobs()) > at_most:
         if time.monotonic() > give_up_at:
             raise RuntimeError(f"{contender.name} stands still with {still_open} jobs open.")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_SELDOM_SECONDS if still_open > at_most + _MANY else _LOOK_SECONDS)
     return still_open

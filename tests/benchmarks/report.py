@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.targets import Figures, Verdict
+from tests.benchmarks.targets import SHARES, Figures, Verdict, start_at
 from tests.benchmarks.waiting_times import percentile
 
 _PACKAGES = ("celery", "kombu", "redis", "django", "django-celery-results", "psycopg")
@@ -36,7 +36,7 @@ def show(console: Console, titles: dict[str, str], figures: Figures) -> None:
     for name, title in titles.items():
         mine = figures[name]
         rates = [_spread(mine.get(measure, [])) for measure in _RATES]
-        table.add_row(title, *rates, _starts(mine.get("start", [])), _parts(mine))
+        table.add_row(title, *rates, _starts(mine), _parts(mine))
     console.print(table)
 
 
@@ -47,10 +47,9 @@ def _spread(values: list[float]) -> str:
     return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
 
 
-def _starts(values: list[float]) -> str:
-    if not values:
-        return "–"
-    return " / ".join(f"{percentile(values, share) * 1000:.1f}" for share in (0.5, 0.95, 0.99))
+def _starts(mine: Any) -> str:
+    rounds = [mine.get(start_at(share), []) for share in SHARES]
+    return " / ".join(f"{median(values) * 1000:.1f}" for values in rounds if values) or "–"
 
 
 def _parts(mine: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tests.benchmarks.contenders import Contender, Tally
 from tests.benchmarks.draining import wait_until_open
 
-_STAMPS, _STAMPS_A_SECOND = 80, 12.5
+_STAMPS, _STAMPS_A_SECOND = 100, 12.5
 _LOOK_SECONDS = 0.02
 
 
