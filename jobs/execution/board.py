@@ -91,7 +91,7 @@ def say_runs(slot: Cell, given: str, *, since_ms: int, worker: str, sent: str) -
 
 def say_idle(slot: Cell, given: str) -> None:
     """What this process was given is over, and it has nothing else."""
-    slot.write(given)
+    slot.write(f"{given} {os.getpid()}")
 
 
 def say_as_given(slot: Cell) -> None:
@@ -99,12 +99,12 @@ def say_as_given(slot: Cell) -> None:
     slot.write("")
 
 
-def instead() -> dict[str, Run | None]:
-    """By the attempt that a process was given: what it runs now, None for nothing. Only of those that took something."""
+def instead() -> dict[tuple[str, int], Run | None]:
+    """By the attempt that a process was given, and its pid: what it runs now, None for nothing. Only where that is another."""
     return dict(_read(text) for slot in slots if slot.turn and (text := slot.read()))
 
 
-def _read(text: str) -> tuple[str, Run | None]:
+def _read(text: str) -> tuple[tuple[str, int], Run | None]:
     first, _, sent = text.partition("\n")
-    given, *more = first.split(" ", 3)
-    return given, Run(int(more[0]), int(more[1]), more[2], sent) if more else None
+    given, pid, *more = first.split(" ", 3)
+    return (given, int(pid)), Run(int(pid), int(more[0]), more[1], sent) if more else None

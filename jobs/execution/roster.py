@@ -72,11 +72,11 @@ def now_instead_of(job_id: str, attempt: int) -> Entry | None:
     return _instead_of(entry, board.instead())
 
 
-def _instead_of(entry: Entry, taken: Mapping[str, board.Run | None]) -> Entry | None:
-    name = board.name_of(entry.delivery.job_id, entry.delivery.attempt)
-    if name not in taken:
+def _instead_of(entry: Entry, taken: Mapping[tuple[str, int], board.Run | None]) -> Entry | None:
+    given = board.name_of(entry.delivery.job_id, entry.delivery.attempt), entry.pid
+    if given not in taken:
         return entry
-    run = taken[name]
+    run = taken[given]
     headers = json.loads(run.sent)["headers"] if run else {}
     delivery = message.read(headers)
     if run is None or delivery is None:

@@ -79,6 +79,8 @@ def with_turns(task: Any, trace: Trace) -> Trace:
     """The tracer that goes on with what its process takes, once the attempt it was called for has ended."""
 
     def traced(uuid: str, args: Any, kwargs: Any, request: dict[str, Any]) -> Any:
+        if _turn.cell is not None and not _turn.is_on:
+            board.say_as_given(_turn.cell)  # the same attempt may have been given before, and not started then
         if _turn.cell is None or _turn.is_refused or _turn.is_on or _has_limit(task, request):
             return trace(uuid, args, kwargs, request)
         _begin(task, request)

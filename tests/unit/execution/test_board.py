@@ -71,9 +71,9 @@ def test_a_slot_says_what_runs_instead_of_what_was_given() -> None:
     slot = board.slots[-1]
     try:
         board.say_runs(slot, "job:1", since_ms=5, worker="ann@host", sent='{"a":\n1}')
-        assert board.instead() == {"job:1": board.Run(os.getpid(), 5, "ann@host", '{"a":\n1}')}
+        assert board.instead() == {("job:1", os.getpid()): board.Run(os.getpid(), 5, "ann@host", '{"a":\n1}')}
         board.say_idle(slot, "job:1")
-        assert board.instead() == {"job:1": None}
+        assert board.instead() == {("job:1", os.getpid()): None}
     finally:
         slot.write("")
     assert board.instead() == {}

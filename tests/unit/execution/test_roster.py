@@ -1,6 +1,8 @@
 """What a worker says it runs: not an attempt of which it is still asked whether it may start."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from mmap import mmap
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ def given() -> Iterator[Entry]:
     headers = {"id": str(uuid4()), "attempt": 1, "v": 1, "published_at": datetime.now(UTC).isoformat(), "task": "noop"}
     delivery = message.read(headers)
     assert delivery is not None
-    entry = Entry(delivery, "noop", worker="w@host", pid=1, started_ms=0)
+    entry = Entry(delivery, "noop", worker="w@host", pid=os.getpid(), started_ms=0)
     roster.add(entry)
     yield entry
     roster.remove(entry.delivery.job_id)
@@ -74,3 +76,22 @@ def test_what_a_process_took_unclaimed_is_run_from_the_answer_on(
     turn.say_starts(request)
     [running] = roster.everyone()
     assert (running.delivery.job_id, running.delivery.attempt, running.task) == (request.id, 2, "old")
+
+
+def test_what_another_process_was_once_given_is_not_over_for_who_runs_it_now(given: Entry, slot: board.Cell) -> None:
+    board.say_idle(slot, board.name_of(given.delivery.job_id, 1))
+    assert roster.everyone() == []
+    elsewhere = replace(given, pid=given.pid + 1)
+    roster.add(elsewhere)
+    assert roster.everyone() == [elsewhere]
+
+
+@pytest.mark.parametrize("time_limit", [None, 5])
+def test_an_attempt_that_is_given_again_after_nobody_could_say_is_run(
+    given: Entry, slot: board.Cell, monkeypatch: pytest.MonkeyPatch, time_limit: int | None
+) -> None:
+    monkeypatch.setattr(turn, "_turn", turn._Turn(cell=slot))
+    turn.say_undecided(request_of(given))
+    task = SimpleNamespace(name="noop", time_limit=time_limit, soft_time_limit=None)
+    run = turn.with_turns(task, lambda *_: roster.everyone())
+    assert run("", (), {}, {"id": given.delivery.job_id, "attempt": 1}) == [given]
