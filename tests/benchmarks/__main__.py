@@ -11,13 +11,14 @@ from rich.console import Console
 
 from taskqueue_project.localstack.postgres import EmbeddedPostgres
 from tests.benchmarks import backlog, contenders, draining, report, targets, waiting_times
-from tests.benchmarks.contenders import Contender, Stock, StockDjango, Tally
+from tests.benchmarks.contenders import Contender, Stock, Tally
 from tests.support.process import ROOT
 
-ROUNDS = 3
-SINGLES, BULK = 300, 8_000
-# A second of one contender, then the next: this machine's speed changes from one half minute to another.
-TURNS = 5
+ROUNDS = 4
+BULK = 8_000
+# A tenth of a second of one contender, then the next: this machine's speed changes from one half minute to another.
+SINGLES, TURNS = 75, 20
+IDLE = ("stock", "tally-sqlite", "tally-postgres")
 FILL = {"stock": 3_000, "stock-redis": 3_000, "stock-django-db": 900}
 LAG_SECONDS = 8.0
 
@@ -36,10 +37,8 @@ def main() -> int:
         all_of_them = [stack.enter_context(make(directory, postgres)) for make in contenders.ALL]
         for one in all_of_them:
             one.pause()
-        for number in range(1, TURNS + 1):
-            console.print(f"one by one, {number} of {TURNS}", highlight=False)
-            for one in all_of_them:
-                _submit_one_by_one(one, found[one.name])
+        _one_by_one(all_of_them, found)
+        _idle([one for one in all_of_them if one.name in IDLE], found, rounds=asked.rounds)
         for number in range(1, asked.rounds + 1):
             for one in all_of_them:
                 console.print(f"round {number} of {asked.rounds}: {one.title}", highlight=False)
@@ -64,21 +63,26 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _submit_one_by_one(contender: Contender, mine: dict[str, list[float]]) -> None:
-    contender.resume()
-    try:
-        mine["single"].append(SINGLES / contender.submit("single", SINGLES))
-    finally:
-        contender.pause()
+def _one_by_one(all_of_them: list[Contender], found: Found) -> None:
+    console.print(f"one by one: {TURNS} turns of everyone", highlight=False)
+    for one in all_of_them:
+        one.submit("single", 1)  # every caller is up
+    for _ in range(TURNS):
+        for one in all_of_them:
+            found[one.name]["single"].append(SINGLES / one.submit("single", SINGLES))
+
+
+def _idle(some_of_them: list[Contender], found: Found, *, rounds: int) -> None:
+    for number, waits in enumerate(waiting_times.idle_starts(some_of_them, rounds), start=1):
+        console.print(f"idle, {number} of {rounds}", highlight=False)
+        for name, seconds in waits.items():
+            for share in targets.SHARES:
+                found[name][targets.start_at(share)].append(waiting_times.percentile(seconds, share))
 
 
 def _one_round(contender: Contender, mine: dict[str, list[float]]) -> None:
     contender.resume()
     try:
-        if not isinstance(contender, StockDjango):
-            waits = waiting_times.idle_start(contender)  # first: a drained database tidies up for a while
-            for share in targets.SHARES:
-                mine[targets.start_at(share)].append(waiting_times.percentile(waits, share))
         if isinstance(contender, Stock):
             contender.submit("single", FILL[contender.name])
         else:

@@ -1,8 +1,8 @@
-"""Submits jobs as a caller's process does, and prints the seconds it took: `python -m tests.benchmarks.submitting …`."""
+"""Submits jobs as a caller's process does: an order a line, `["single", 300, 0]`, answered by the seconds it took."""
 
-import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,18 +10,14 @@ from typing import Any
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("who", choices=("stock", "tally"))
-    parser.add_argument("how", choices=("single", "bulk", "stamps", "paced"))
-    parser.add_argument("count", type=int)
-    parser.add_argument("--rate", type=float, default=25.0, help="jobs a second, where they are paced")
-    asked = parser.parse_args()
-    caller: Any = _Stock() if asked.who == "stock" else _Tally()
+    caller: Any = _Stock() if sys.argv[1] == "stock" else _Tally()
     caller.one("noop", number=-1)  # connections are opened before the clock starts
-    began = time.perf_counter()
-    {"single": _single, "bulk": _bulk, "stamps": _stamps, "paced": _paced}[asked.how](caller, asked)
-    caller.settle()
-    print(json.dumps({"seconds": time.perf_counter() - began}))
+    for order in sys.stdin:
+        how, count, rate = json.loads(order)
+        began = time.perf_counter()
+        _HOW[how](caller, count, rate)
+        caller.settle()
+        print(time.perf_counter() - began, flush=True)
 
 
 class _Stock:
@@ -62,23 +58,26 @@ class _Tally:
         self._submit_many([self.tasks.noop.draft(**payload) for payload in payloads])
 
 
-def _single(caller: Any, asked: argparse.Namespace) -> None:
-    for number in range(asked.count):
+def _single(caller: Any, count: int, _: float) -> None:
+    for number in range(count):
         caller.one("noop", number=number)
 
 
-def _bulk(caller: Any, asked: argparse.Namespace) -> None:
-    caller.many([{"number": number} for number in range(asked.count)])
+def _bulk(caller: Any, count: int, _: float) -> None:
+    caller.many([{"number": number} for number in range(count)])
 
 
-def _stamps(caller: Any, asked: argparse.Namespace) -> None:
-    for _ in _beats(asked.count, asked.rate):
+def _stamps(caller: Any, count: int, rate: float) -> None:
+    for _ in _beats(count, rate):
         caller.one("stamp", sent=time.time())
 
 
-def _paced(caller: Any, asked: argparse.Namespace, together: int = 10) -> None:
-    for beat in _beats(asked.count // together, asked.rate / together):
+def _paced(caller: Any, count: int, rate: float, together: int = 10) -> None:
+    for beat in _beats(count // together, rate / together):
         caller.many([{"number": beat * together + place} for place in range(together)])
+
+
+_HOW: dict[str, Callable[..., None]] = {"single": _single, "bulk": _bulk, "stamps": _stamps, "paced": _paced}
 
 
 def _beats(count: int, rate: float) -> Any:

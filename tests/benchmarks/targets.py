@@ -73,4 +73,8 @@ def _worst(figures: Figures, measure: str, theirs: str = "") -> float:
 
 
 def _ratio(figures: Figures, measure: str, ours: str, stock: str, theirs: str = "") -> float:
-    return median(figures[ours][measure]) / median(figures[stock][theirs or measure])
+    """The middle one of each round's ratio, since both had the same machine in it; of two measures, that of the medians."""
+    mine, others = figures[ours][measure], figures[stock][theirs or measure]
+    if theirs and theirs != measure:
+        return median(mine) / median(others)
+    return median(one / other for one, other in zip(mine, others, strict=True))

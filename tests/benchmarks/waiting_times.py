@@ -2,28 +2,44 @@
 
 import threading
 import time
-from statistics import median
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.benchmarks.contenders import Contender, Tally
 from tests.benchmarks.draining import wait_until_open
 
-_STAMPS, _STAMPS_A_SECOND = 100, 12.5
+_TURNS, _STAMPS, _STAMPS_A_SECOND = 4, 25, 12.5
 _LOOK_SECONDS = 0.02
 
 
-def idle_start(contender: Contender) -> list[float]:
-    """Seconds from the call to the first line of the body, one job at a time."""
-    contender.start_worker()
+def idle_starts(contenders: Sequence[Contender], rounds: int) -> Iterator[dict[str, list[float]]]:
+    """Seconds from the call to the first line of the body, one job at a time: two seconds of one, then the next.
+
+    All their workers are up, so that a change of the machine's speed is everyone's; who is not in turn has nothing to do.
+    """
+    for one in contenders:
+        one.resume()
+        one.start_worker()
     try:
-        contender.submit("single", 20)  # every process of the pool has run something
-        wait_until_open(contender, at_most=0)
-        contender.samples.unlink(missing_ok=True)
-        contender.submit("stamps", _STAMPS, rate=_STAMPS_A_SECOND)
-        wait_until_open(contender, at_most=0)
+        for one in contenders:
+            one.submit("single", 20)  # every process of the pool has run something
+            wait_until_open(one, at_most=0)
+        for _ in range(rounds):
+            yield _idle_round(contenders)
     finally:
-        contender.stop_worker()
-    return [float(line) for line in contender.samples.read_text().split()]
+        for one in contenders:
+            one.stop_worker()
+            one.pause()
+
+
+def _idle_round(contenders: Sequence[Contender]) -> dict[str, list[float]]:
+    for one in contenders:
+        one.samples.unlink(missing_ok=True)
+    for _ in range(_TURNS):
+        for one in contenders:
+            one.submit("stamps", _STAMPS, rate=_STAMPS_A_SECOND)
+            wait_until_open(one, at_most=0)
+    return {one.name: [float(line) for line in one.samples.read_text().split()] for one in contenders}
 
 
 def lag_at(contender: Tally, *, rate: float, seconds: float) -> list[float]:
@@ -59,16 +75,3 @@ def percentile(values: list[float], share: float) -> float:
         return 0.0
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def middle(values: list[float]) -> float:
-    return median(values) if values else 0.0
-
-
-def until_empty(journal: Any, *, seconds: float) -> bool:
-    give_up_at = time.monotonic() + seconds
-    while journal.xlen("tally:journal"):
-        if time.monotonic() > give_up_at:
-            return False
-        time.sleep(_LOOK_SECONDS)
-    return True
