@@ -6,17 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models.base import ModelState
-
 from jobs import conf, tracing
 from jobs.domain.actors import Actor
 from jobs.domain.errors import TallyError
 from jobs.domain.states import Source, State
 from jobs.intake import registry, storable
 from jobs.lifecycle import moving
-from jobs.models import Job
+from jobs.models import Job, making
 from jobs.models.ids import uuid7
-from jobs.models.job import blank
 
 TAGS_MAX, TAG_MAX_CHARACTERS, CORRELATION_MAX_CHARACTERS = 20, 50, 200
 
@@ -117,9 +114,7 @@ def make_job(draft: Draft, *, actor: Actor, source: Source, now: datetime) -> Jo
         "group_index": draft.lineage.group_index,
         "chord_id": draft.lineage.chord_id,
     }
-    job = Job.__new__(Job)  # Job(**given) would ask each of its fields, one by one
-    vars(job).update(blank(), _state=ModelState(), **given)
-    return job
+    return making.new(Job, given)
 
 
 def _arguments(draft: Draft, spec: registry.TaskSpec | None) -> tuple[list[Any], dict[str, Any]]:

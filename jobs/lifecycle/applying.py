@@ -8,7 +8,7 @@ from jobs.domain.journal import Ended, Executor, Failure, Late, Progressed, Star
 from jobs.domain.lifecycle import Standing, move_on
 from jobs.domain.retry import Next
 from jobs.domain.states import FINAL, Event, Outcome, State
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, making
 from jobs.signals import Buried
 
 JobEntry = Started | Ended | Late | Withdrawn | Progressed
@@ -37,7 +37,7 @@ class Case:
     def attempt(self, number: int) -> Attempt:
         self.touched.add(number)
         if number not in self.attempts:
-            self.attempts[number] = Attempt(job=self.job, number=number)
+            self.attempts[number] = making.new(Attempt, {"job_id": self.job.id, "number": number}, job=self.job)
         return self.attempts[number]
 
 

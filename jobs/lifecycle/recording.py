@@ -52,8 +52,7 @@ def record(entries: Sequence[JobEntry]) -> Recorded:
 
 def _load(entries: Sequence[JobEntry], *, using: str) -> dict[str, Case]:
     ids = {entry.job_id for entry in entries}
-    found = Job.objects.using(using).select_for_update().filter(id__in=ids).order_by("id")
-    cases = {str(job.id): Case(job) for job in found}
+    cases = {str(job.id): Case(job) for job in rows.lock_jobs(ids, using=using)}
     spoken_of = Q(number__in={entry.attempt for entry in entries}) | Q(outcome=Outcome.RUNNING)
     known = Attempt.objects.using(using).filter(spoken_of, job_id__in=ids)
     for attempt in known:
@@ -68,6 +67,7 @@ def _write(cases: list[Case], *, using: str) -> None:
     rows.write_attempts((case.attempts[n] for case in cases for n in case.touched), using=using)
     buried = [case.buried for case in cases if case.buried is not None]
     if buried:
+        rows.complete_jobs([one.job for one in buried], using=using)
         signals.jobs_buried.send(sender=Job, burials=buried)
     ended = [c.job for c in cases if c.moved and c.job.is_final and (c.job.follows or c.job.group_id)]
     if ended:

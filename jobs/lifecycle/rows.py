@@ -5,7 +5,7 @@ same values in half the time.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -14,8 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
 from jobs.lifecycle import cursors
-from jobs.models import Attempt, Job, Rollup
-from jobs.models.job import blank
+from jobs.models import Attempt, Job, Rollup, making
+from jobs.models.making import blank
 
 # What recording may change of a job.
 JOB_COLUMNS = (
@@ -33,6 +33,11 @@ JOB_COLUMNS = (
     "error",
     "progress_percent",
     "progress_message",
+)
+# What it reads of one: not what a caller gave, which may be large.
+_READ = (
+    *("id", "task", "queue", "options", "follows", "group_id", "chord_id", "root_id", "correlation_id"),
+    *JOB_COLUMNS,
 )
 ATTEMPT_COLUMNS = tuple(
     field.attname for field in Attempt._meta.concrete_fields if field.attname not in {"id", "job_id", "number"}
@@ -54,6 +59,19 @@ def insert_jobs(jobs: Sequence[Job], *, using: str) -> None:
         _write(_insert_statement(columns, using), jobs, Job, columns, using=using)
     for job in jobs:
         job._state.adding, job._state.db = False, using  # noqa: SLF001  (what Django notes of a row it has saved)
+
+
+def lock_jobs(ids: Collection[str], *, using: str) -> list[Job]:
+    """Those of them that there are, in order of id, with the columns that recording asks for."""
+    found = Job.objects.using(using).select_for_update().filter(id__in=ids).order_by("id").values_list(*_READ)
+    return [making.stored(Job, zip(_READ, values, strict=True), using=using) for values in found]
+
+
+def complete_jobs(jobs: Sequence[Job], *, using: str) -> None:
+    """Read the other columns of these at once, where each job would read them for itself."""
+    rest, by_id = tuple(column for column in _job_columns() if column not in _READ), {job.id: job for job in jobs}
+    for id_, *values in Job.objects.using(using).filter(id__in=by_id).values_list("id", *rest):
+        vars(by_id[id_]).update(zip(rest, values, strict=True))
 
 
 def write_jobs(jobs: Iterable[Job], *, using: str) -> None:
@@ -88,7 +106,9 @@ def _told(jobs: Sequence[Job]) -> tuple[str, ...]:
     told: tuple[str, ...] = ()
     for job in jobs:
         values = vars(job)
-        told += tuple([column for column, usual in blank().items() if column not in told and values[column] != usual])
+        told += tuple(
+            [column for column, usual in blank(Job).items() if column not in told and values[column] != usual]
+        )
     return told
 
 
@@ -115,7 +135,7 @@ def _write(
         return
     with cursors.lasting(connections[using]) as cursor:
         if as_arrays:
-            cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+            cursor.execute(statement, [_array(column) for column in zip(*values, strict=True)])
         elif len(values) == 1:
             cursor.execute(statement, values[0])
         else:
@@ -161,6 +181,18 @@ def _as_json(encode: Callable[[Any], str], value: Any) -> str | None:
     return "[]" if value == [] else "{}" if value == {} else encode(value)
 
 
+def _array(values: Iterable[Any]) -> str:
+    """As PostgreSQL reads one; psycopg would look for a way to write each element."""
+    return "{" + ",".join(["NULL" if value is None else _element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 # Statements, of our own column names alone.
 
 
@@ -180,7 +212,7 @@ def _insert_statement(columns: tuple[str, ...], using: str) -> str:
     editor: Any = connections[using].SchemaEditorClass(connections[using])  # Django's way of writing a value into SQL
     values = dict.fromkeys(columns, "%s")
     for column, adapt in _adapters(Job, _job_columns(), using):
-        usual = adapt(blank()[column])
+        usual = adapt(blank(Job)[column])
         if column not in values and usual is not None:
             values[column] = editor.quote_value(usual)
     return f"INSERT INTO {Job._meta.db_table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"  # noqa: S608  (our own column names)

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from typing import Any, Self
+from typing import Self
 
 from django.db import connections, models
 from django.db.models import F, Func, Q, Value
@@ -181,10 +180,3 @@ class Job(models.Model):
     @property
     def next_attempt(self) -> int:
         return self.attempt + 1
-
-
-@cache
-def blank() -> dict[str, Any]:
-    """A new job's columns where nothing is given, to be read alone. `id` and `created_at`, which are each job's own, are None."""
-    job = Job(id=None, created_at=None)  # type: ignore[misc]  # as it says
-    return {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields}

@@ -1,7 +1,6 @@
 """How long a job waits for its start when there is nothing else to do, and how long its row waits for the truth at half load."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 

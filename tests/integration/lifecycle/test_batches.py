@@ -6,11 +6,12 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.domain.journal import Progressed
+from jobs.domain.journal import Executor, Failure, Progressed
 from jobs.domain.states import Outcome
 from jobs.lifecycle import recording
-from jobs.models import Rollup
+from jobs.models import Attempt, Job, Rollup
 from jobs.models.rollup import ALL_TIME
+from jobs.signals import Buried, jobs_buried
 from tests import factories
 from tests.support import invariants
 
@@ -99,3 +100,71 @@ def test_what_happens_in_two_minutes_is_counted_in_each() -> None:
     rows = Rollup.objects.exclude(minute=ALL_TIME).order_by("minute")
     assert [row.counts for row in rows] == [{"started": 1}, {"succeeded": 1}]
     assert rows[1].minute - rows[0].minute == timedelta(minutes=1)
+
+
+AWKWARD = [
+    '"',
+    "\\",
+    '\\"',
+    "{}",
+    "{a,b}",
+    "NULL",
+    "null",
+    "",
+    " ",
+    "a b ",
+    "\n\t\r",
+    "'",
+    "%s",
+    "$1",
+    "é😀\u2028",
+    "\x01\x7f",
+]
+
+
+def test_texts_arrive_as_they_are() -> None:
+    jobs = factories.make_jobs(len(AWKWARD))
+    failures = [Failure(type=f"E{text}", message=text, traceback=text * 2, causes=(text,)) for text in AWKWARD]
+    entries = [
+        factories.ended(job, outcome=Outcome.FAILED, by=Executor(f"w{failure.message}", "inc", 1, 1), failure=failure)
+        for job, failure in zip(jobs, failures, strict=True)
+    ]
+    recording.record(entries)
+    found = {row.job_id: row for row in Attempt.objects.all()}
+    for job, text in zip(jobs, AWKWARD, strict=True):
+        row = found[job.id]
+        assert (row.error_type, row.error, row.traceback, row.causes, row.worker) == (
+            f"E{text}",
+            text,
+            text * 2,
+            [text],
+            f"w{text}",
+        )
+
+
+def test_results_arrive_as_they_are() -> None:
+    results = [*AWKWARD, None, True, 0, -1.5, [], {}, [AWKWARD], {text or "-": [text, None] for text in AWKWARD}]
+    jobs = factories.make_jobs(len(results))
+    recording.record([factories.ended(job, result=result) for job, result in zip(jobs, results, strict=True)])
+    found = dict(Job.objects.values_list("id", "result"))
+    assert [found[job.id] for job in jobs] == results
+
+
+def test_a_job_that_dies_is_told_of_with_all_its_columns() -> None:
+    """What recording itself does not read is read for all of them at once."""
+    jobs = factories.make_jobs(3)
+    told: list[Job] = []
+
+    def listen(burials: list[Buried], **_kwargs: Any) -> None:
+        with CaptureQueriesContext(connection) as seen:
+            told.extend(one.job for one in burials)
+            assert [one.job.payload for one in burials] == [job.payload for job in jobs]
+            assert [one.job.created_at for one in burials] == [job.created_at for job in jobs]
+        assert len(seen) == 0
+
+    jobs_buried.connect(listen)
+    try:
+        recording.record([factories.buried(job) for job in jobs])
+    finally:
+        jobs_buried.disconnect(listen)
+    assert len(told) == len(jobs)
