@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,6 @@ CONF = {"BEAT_SECONDS": 0.05, "MESSAGE_TRUSTED_SECONDS": 0.0}
 VARIABLES = {"TALLY_RETRY_TIME_SCALE": "0.01"}
 WORKERS: dict[str, dict[str, object]] = {}
 
-GIVEN = """
-from taskqueue_project.celery import app
-told = app.control.inspect(timeout=5, limit=1).stats() or {}
-answer = sum(sum(stats["total"].values()) for stats in told.values())
-"""
 SENT_AGAIN = """
 from jobs.broker import publisher
 from jobs.models import Job
@@ -31,11 +27,6 @@ for place, job in enumerate(Job.objects.filter(id__in=ids)):
     if place >= len(ids) / 2:
         answer += [new.id for new in submit_many([Draft("mark", {"marks": marks, "text": "new"})])]
 publisher.settle_all()
-"""
-MIXED = """
-from jobs.intake.drafts import Draft
-from jobs.shortcuts import submit_many
-answer = [job.id for job in submit_many([Draft(task, payload) for task, payload in wanted])]
 """
 
 
@@ -49,18 +40,14 @@ def worker(story: Story, marks: Path) -> Iterator[Process]:
     worker.kill_group()
 
 
-def given(story: Story) -> int:
-    return int(story.call(GIVEN))
-
-
 def test_an_old_backlog_is_taken_by_the_process_itself_each_job_once(
     story: Story, worker: Process, marks: Path
 ) -> None:
-    before = given(story)
+    before = story.handed_out()
     job_ids = story.enqueue_many("mark", [{"marks": str(marks), "text": f"job-{n}"} for n in range(200)])
     assert story.wait_for_ends(job_ids) == {"succeeded": 200}
     assert sorted(line.split()[0] for line in marks_in(marks)) == sorted(f"job-{n}" for n in range(200))
-    assert given(story) - before < 150
+    assert story.handed_out() - before < 150
 
 
 def test_old_messages_of_finished_jobs_run_nothing_and_start_nothing(
@@ -83,8 +70,11 @@ def test_old_messages_of_finished_jobs_run_nothing_and_start_nothing(
 def test_an_old_job_that_kills_the_process_that_took_it_is_lost_and_runs_again(
     story: Story, worker: Process, marks: Path
 ) -> None:
-    wanted = [("mark", {"marks": str(marks), "text": "before"}), ("die", {"marks": str(marks), "times": 1})]
+    wanted: list[tuple[str, dict[str, Any]]] = [
+        ("mark", {"marks": str(marks), "text": "before"}),
+        ("die", {"marks": str(marks), "times": 1}),
+    ]
     wanted += [("mark", {"marks": str(marks), "text": f"after-{n}"}) for n in range(20)]
-    job_ids = list(story.call(MIXED, wanted=wanted))
+    job_ids = story.enqueue_mixed(wanted)
     assert story.wait_for_ends(job_ids) == {"succeeded": 22}
     assert story.outcomes(job_ids[1]) == ["lost", "succeeded"]

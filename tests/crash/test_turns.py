@@ -18,17 +18,6 @@ CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0}
 SETTINGS = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": 1.0}
 WORKERS: dict[str, dict[str, object]] = {}
 
-MIXED = """
-from jobs.intake.drafts import Draft
-from jobs.shortcuts import submit_many
-answer = [job.id for job in submit_many([Draft(task, payload) for task, payload in wanted])]
-"""
-GIVEN = """
-from taskqueue_project.celery import app
-told = app.control.inspect(timeout=5, limit=1).stats() or {}
-answer = sum(sum(stats["total"].values()) for stats in told.values())
-"""
-
 
 @pytest.fixture
 def worker(story: Story) -> Iterator[Process]:
@@ -50,25 +39,16 @@ def worker(story: Story) -> Iterator[Process]:
     worker.kill_group()
 
 
-def submit(story: Story, wanted: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    return list(story.call(MIXED, wanted=wanted))
-
-
-def given(story: Story) -> int:
-    """How many attempts the worker's parent handed out; the rest its process took."""
-    return int(story.call(GIVEN))
-
-
 def names(marks: Path, count: int) -> list[tuple[str, dict[str, Any]]]:
     return [("mark", {"marks": str(marks), "text": f"job-{n}"}) for n in range(count)]
 
 
 def test_a_backlog_is_taken_by_the_process_itself_each_job_once(story: Story, worker: Process, marks: Path) -> None:
-    before = given(story)
-    job_ids = submit(story, names(marks, 200))
+    before = story.handed_out()
+    job_ids = story.enqueue_mixed(names(marks, 200))
     assert story.wait_for_ends(job_ids) == {"succeeded": 200}
     assert sorted(line.split()[0] for line in marks_in(marks)) == sorted(f"job-{n}" for n in range(200))
-    assert given(story) - before < 100
+    assert story.handed_out() - before < 100
     rows = story.call("answer = list(Attempt.objects.filter(job_id__in=ids).values())", ids=job_ids)
     assert {(row["number"], row["outcome"], row["worker"].partition("@")[0]) for row in rows} == {
         (1, "succeeded", "worker")
@@ -82,7 +62,7 @@ def test_a_job_that_kills_the_process_that_took_it_is_lost_and_runs_again(
 ) -> None:
     """Its parent, who never saw it, says so, and says it of nothing else."""
     lives = [("die", {"marks": str(marks), "times": 0})]
-    *before, dead, after = submit(story, [*lives * 4, ("die", {"marks": str(marks), "times": 1}), *lives])
+    *before, dead, after = story.enqueue_mixed([*lives * 4, ("die", {"marks": str(marks), "times": 1}), *lives])
     assert story.wait_for_ends([*before, dead, after]) == {"succeeded": 6}
     assert story.outcomes(dead) == ["lost", "succeeded"]
     assert story.attempts(dead)[0]["error_type"] == "WorkerLost"
@@ -93,7 +73,7 @@ def test_a_job_that_kills_the_process_that_took_it_is_lost_and_runs_again(
 
 def test_what_a_process_took_is_in_its_workers_beats(story: Story, worker: Process, marks: Path, gate: Path) -> None:
     """Or the keeper would take it for lost."""
-    *_, held = submit(story, [*names(marks, 3), ("hold", {"marks": str(marks), "until_exists": str(gate)})])
+    *_, held = story.enqueue_mixed([*names(marks, 3), ("hold", {"marks": str(marks), "until_exists": str(gate)})])
     story.wait_for_running(held)
     story.wait_for_beats(8)
     assert story.outcomes(held) == ["running"]
@@ -106,7 +86,7 @@ def test_a_job_that_a_process_took_is_cancelled_and_its_neighbours_are_not(
     story: Story, worker: Process, marks: Path, gate: Path
 ) -> None:
     hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
-    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    *first, held, last = story.enqueue_mixed([*names(marks, 3), hold, *names(marks, 1)])
     pid = story.wait_for_running(held)
     assert story.cancel(held) == "revoking"
     assert story.wait_for_ends([*first, held, last]) == {"succeeded": 4, "cancelled": 1}
@@ -121,7 +101,7 @@ def test_a_worker_that_is_told_to_stop_interrupts_what_its_process_took(
     story: Story, worker: Process, marks: Path, gate: Path
 ) -> None:
     hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
-    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    *first, held, last = story.enqueue_mixed([*names(marks, 3), hold, *names(marks, 1)])
     story.wait_for_running(held)
     worker.signal(signal.SIGTERM)
     worker.wait(seconds=30)
@@ -136,7 +116,7 @@ def test_a_worker_that_is_told_to_stop_interrupts_what_its_process_took(
 
 @pytest.mark.long
 def test_a_process_that_will_not_stop_is_spoken_for_by_its_parent(story: Story, worker: Process, marks: Path) -> None:
-    *_, stubborn = submit(story, [*names(marks, 3), ("stubborn", {"marks": str(marks), "seconds": 30.0})])
+    *_, stubborn = story.enqueue_mixed([*names(marks, 3), ("stubborn", {"marks": str(marks), "seconds": 30.0})])
     story.wait_for_running(stubborn)
     worker.signal(signal.SIGTERM)
     worker.wait(seconds=30)
@@ -148,7 +128,7 @@ def test_a_killed_worker_loses_what_its_process_took_and_nothing_else(
     story: Story, worker: Process, marks: Path, gate: Path
 ) -> None:
     hold = ("hold", {"marks": str(marks), "until_exists": str(gate)})
-    *first, held, last = submit(story, [*names(marks, 3), hold, *names(marks, 1)])
+    *first, held, last = story.enqueue_mixed([*names(marks, 3), hold, *names(marks, 1)])
     story.wait_for_running(held)
     worker.kill()
     gate.touch()
@@ -163,10 +143,10 @@ def test_a_task_with_a_time_limit_is_always_handed_out_by_the_parent(
     story: Story, worker: Process, marks: Path
 ) -> None:
     """Who keeps the time."""
-    before = given(story)
-    job_ids = submit(story, [("limited", {})] * 30)
+    before = story.handed_out()
+    job_ids = story.enqueue_mixed([("limited", {})] * 30)
     assert story.wait_for_ends(job_ids) == {"succeeded": 30}
-    assert given(story) - before == 30
+    assert story.handed_out() - before == 30
 
 
 @pytest.mark.long
@@ -176,10 +156,10 @@ def test_while_somebody_watches_every_task_is_handed_out_by_the_parent(
     """Flower switches a worker's events on, and they come from its parent."""
     story.call("from taskqueue_project.celery import app\napp.control.enable_events()")
     story.wait_for_beats(4)
-    before = given(story)
-    job_ids = submit(story, names(marks, 50))
+    before = story.handed_out()
+    job_ids = story.enqueue_mixed(names(marks, 50))
     assert story.wait_for_ends(job_ids) == {"succeeded": 50}
-    assert given(story) - before == 50
+    assert story.handed_out() - before == 50
 
 
 @pytest.mark.long
@@ -188,7 +168,7 @@ def test_a_paused_queue_is_not_taken_from(story: Story, worker: Process, marks: 
     story.call(f"{actor}queues.pause('low', actor=CODE, reason='x')")
     story.wait_for_beats(4)
     resting = story.call("answer = t.mark.apply_async((m,), {'text': 'low'}, queue='low').id", m=str(marks))
-    assert story.wait_for_ends(submit(story, names(marks, 50))) == {"succeeded": 50}
+    assert story.wait_for_ends(story.enqueue_mixed(names(marks, 50))) == {"succeeded": 50}
     assert story.row(resting)["state"] == "queued"
     story.call(f"{actor}queues.resume('low', actor=CODE)")
     assert story.wait_for_end(resting)["state"] == "succeeded"
@@ -210,7 +190,7 @@ for place, text in enumerate(queue.lrange("default", 0, -1)):
         queue.lset("default", place, json.dumps(message))
 """
     worker.signal(signal.SIGSTOP)
-    job_ids = submit(story, names(marks, 20))
+    job_ids = story.enqueue_mixed(names(marks, 20))
     story.call(code, url=f"{story.redis.url}/0", ids=job_ids, broken=job_ids[10])
     worker.signal(signal.SIGCONT)
     assert story.wait_for_ends(job_ids) == {"succeeded": 19, "dead": 1}
@@ -221,7 +201,7 @@ def test_an_account_that_may_not_take_leaves_it_to_the_parent(story: Story, work
     broker = story.broker()
     broker.execute_command("ACL", "SETUSER", "default", "-rpop")
     try:
-        assert story.wait_for_ends(submit(story, names(marks, 50))) == {"succeeded": 50}
+        assert story.wait_for_ends(story.enqueue_mixed(names(marks, 50))) == {"succeeded": 50}
     finally:
         broker.execute_command("ACL", "SETUSER", "default", "+rpop")
     assert len(marks_in(marks)) == 50

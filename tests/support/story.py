@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,15 @@ answer = [job.id for job in submit_many([Draft(task, payload, **options) for pay
 """
         return list(self.call(code, task=task, payloads=payloads, options=options))
 
+    def enqueue_mixed(self, wanted: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+        """Jobs of several tasks, in this order."""
+        code = """
+from jobs.intake.drafts import Draft
+from jobs.shortcuts import submit_many
+answer = [job.id for job in submit_many([Draft(task, payload) for task, payload in wanted])]
+"""
+        return list(self.call(code, wanted=list(wanted)))
+
     def cancel(self, job_id: str) -> str:
         code = """
 from uuid import UUID
@@ -73,6 +82,15 @@ answer = cancelling.cancel(UUID(job_id), actor=CODE, reason="because").status
         return str(self.call(code, job_id=job_id))
 
     # Asking.
+
+    def handed_out(self) -> int:
+        """How many attempts the workers' parents handed out; the rest their processes took themselves."""
+        code = """
+from taskqueue_project.celery import app
+told = app.control.inspect(timeout=5, limit=1).stats() or {}
+answer = sum(sum(stats["total"].values()) for stats in told.values())
+"""
+        return int(self.call(code))
 
     def row(self, job_id: str) -> dict[str, Any]:
         return dict(self.call("answer = Job.objects.filter(id=job_id).values().get()", job_id=job_id))
