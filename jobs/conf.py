@@ -71,7 +71,7 @@ class Conf:
     """Journal entries in one transaction on SQLite, where others wait for it; PostgreSQL takes four times as many."""
     RECORD_LINGER_SECONDS: float = 0.02
     """How long a batch waits to fill."""
-    RECORD_LINGER_BUSY_SECONDS: float = 0.12
+    RECORD_LINGER_BUSY_SECONDS: float = 0.09
     """Under load, from one batch to the next: a batch costs some milliseconds whatever its size."""
     RECORD_PAUSE_SECONDS: float = 0.002
     """Between two transactions, so that others get to write."""

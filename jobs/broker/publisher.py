@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from celery import current_app
+from celery._state import get_current_app
 from django.db import transaction
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -87,7 +87,7 @@ def publish(jobs: Sequence[Job], *, settle: bool = True) -> int:
 
 def _batches(jobs: Sequence[Job]) -> Iterator[dict[str, list[str]]]:
     """The messages by queue, in order, as many at a time as travel well together."""
-    app: Any = current_app._get_current_object()
+    app: Any = get_current_app()
     limit = conf.current().PUBLISH_BATCH_SIZE
     batch: dict[str, list[str]] = defaultdict(list)
     count = characters = 0
@@ -115,7 +115,7 @@ def _take() -> Sender:
 
 
 def _new() -> Sender:
-    return Sender(current_app._get_current_object())
+    return Sender(get_current_app())
 
 
 def _put_back(sender: Sender) -> None:

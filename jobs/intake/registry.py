@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import current_app
+from celery._state import get_current_app
 from celery.app.task import Task
 from django.apps import apps
 from django.utils.module_loading import autodiscover_modules
@@ -113,10 +114,11 @@ def known_queue(name: object) -> str:
 
 
 def _task(name: str) -> Task[Any, Any] | None:
-    task = current_app.tasks.get(name)
+    tasks = get_current_app().tasks  # the proxy asks for the app at each step
+    task = tasks.get(name)
     if task is None:
         load()
-        task = current_app.tasks.get(name)
+        task = tasks.get(name)
     return task
 
 

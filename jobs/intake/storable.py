@@ -15,6 +15,8 @@ from jobs.domain.errors import TallyError
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _encode = kombu_json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_WORD, _SMALL = 64, 1 << 53
+_LONGEST = 2 * (2 * _WORD + 3)  # bytes of a name and a word, were each of their characters escaped
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -31,6 +33,8 @@ def accept(value: Any, *, what: str, max_bytes: int, max_depth: int) -> Any:
 
     `max_bytes` is of the shortest way to write it.
     """
+    if max_depth >= 1 and _is_everyday(value, max_bytes):
+        return dict(value)
     text = _dump(value, what=what)
     size = len(text.encode("utf-8"))
     if size > max_bytes:
@@ -43,6 +47,24 @@ def accept(value: Any, *, what: str, max_bytes: int, max_depth: int) -> Any:
     if '"__type__"' in text:
         _check_tags(plain, what=what)
     return plain
+
+
+def _is_everyday(value: Any, max_bytes: int) -> bool:
+    """A flat object of short plain words and small numbers, as most payloads are: JSON would only copy it."""
+    if type(value) is not dict or len(value) * _LONGEST > max_bytes:
+        return False
+    for name, item in value.items():
+        if type(name) is not str or not _is_word(name) or name == "__type__":
+            return False
+        kind = type(item)
+        is_small = item is None or kind is bool or (kind is int and -_SMALL < item < _SMALL)
+        if not is_small and not (kind is str and _is_word(item)):
+            return False
+    return True
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= _WORD and text.isascii() and text.isprintable()
 
 
 def revive(value: Any) -> Any:

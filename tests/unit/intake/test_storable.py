@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.intake import storable
@@ -38,6 +38,44 @@ def nested(depth: int) -> Any:
 @given(PLAIN)
 def test_plain_json_stays_as_it_is(value: Any) -> None:
     assert accept(value) == value
+
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "a",
+        "_x",
+        "__type__",
+        "__value__",
+        "datetime",
+        "no\nword",
+        '"',
+        "\\",
+        "ü",
+        "\x00",
+        "\ud800",
+        "x" * 64,
+        "x" * 65,
+    ]
+)
+SMALL: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.just([])
+
+
+@example({"__type__": "datetime", "__value__": "a"}, 2_000)
+@given(st.dictionaries(WORDS | st.integers(), SMALL, max_size=5), st.sampled_from([2, 20, 300, 2_000]))
+def test_everyday_values_are_taken_as_all_others_are(value: Any, max_bytes: int) -> None:
+    """The short way to accept one accepts, and refuses, what the long way does."""
+
+    def outcome() -> str:
+        try:
+            return repr(accept(value, max_bytes=max_bytes))
+        except (NotStorable, TooLarge) as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storable, "_is_everyday", lambda *_: False)
+        expected = outcome()
+    assert outcome() == expected
 
 
 @pytest.mark.parametrize(
