@@ -17,7 +17,7 @@ from tests.support.process import ROOT
 ROUNDS = 4
 BULK = 8_000
 # A tenth of a second of one contender, then the next: this machine's speed changes from one half minute to another.
-SINGLES, TURNS = 75, 20
+SINGLES, TURNS = 150, 4
 IDLE = ("stock", "tally-sqlite", "tally-postgres")
 FILL = {"stock": 3_000, "stock-redis": 3_000, "stock-django-db": 900}
 LAG_SECONDS = 8.0
@@ -37,9 +37,9 @@ def main() -> int:
         all_of_them = [stack.enter_context(make(directory, postgres)) for make in contenders.ALL]
         for one in all_of_them:
             one.pause()
-        _one_by_one(all_of_them, found)
         _idle([one for one in all_of_them if one.name in IDLE], found, rounds=asked.rounds)
         for number in range(1, asked.rounds + 1):
+            _one_by_one(all_of_them, found)
             for one in all_of_them:
                 console.print(f"round {number} of {asked.rounds}: {one.title}", highlight=False)
                 _one_round(one, found[one.name])
@@ -64,9 +64,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _one_by_one(all_of_them: list[Contender], found: Found) -> None:
-    console.print(f"one by one: {TURNS} turns of everyone", highlight=False)
     for one in all_of_them:
-        one.submit("single", 1)  # every caller is up
+        one.submit("single", 20)  # every caller is up and warm
     for _ in range(TURNS):
         for one in all_of_them:
             found[one.name]["single"].append(SINGLES / one.submit("single", SINGLES))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any
 
 from tests.benchmarks.contenders import Contender, Tally
@@ -72,5 +73,4 @@ def _watch(journal: Any, over: threading.Event, ages: list[float]) -> None:
 def percentile(values: list[float], share: float) -> float:
     if not values:
         return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
