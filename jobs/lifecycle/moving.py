@@ -36,6 +36,8 @@ def initial_state(*, run_at: datetime | None, now: datetime) -> State:
 def make_due(*, now: datetime, limit: int) -> list[Job]:
     """Queue what has fallen due, oldest first. The caller publishes the jobs it gets."""
     using = database()
+    if not _jobs(using).due(now).exists():  # as nearly always: a transaction would take SQLite's one lock
+        return []
     with transaction.atomic(using=using):
         due = list(skip_locked(_jobs(using).due(now).order_by("run_at"))[:limit])
         _stamp(due, state=State.QUEUED, queued_at=now, published_at=now, using=using)
