@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.targets import SHARES, Figures, Verdict, start_at
-from tests.benchmarks.waiting_times import percentile
 
 _PACKAGES = ("celery", "kombu", "redis", "django", "django-celery-results", "psycopg")
 _RATES = {"single": "single submit /s", "bulk": "bulk submit /s", "drain": "drain /s", "cpu": "CPU µs a job"}
@@ -61,17 +60,13 @@ def save(file: Path, titles: dict[str, str], figures: Figures, verdicts: Iterabl
     document = {
         "machine": machine(),
         "contenders": titles,
-        "figures": {name: {key: _rounded(values) for key, values in mine.items()} for name, mine in figures.items()},
+        "figures": {
+            name: {key: [float(f"{value:.4g}") for value in values] for key, values in mine.items()}
+            for name, mine in figures.items()
+        },
         "targets": [
             {"measure": v.measure, "value": round(v.value, 3), "target": v.target, "met": v.is_met} for v in verdicts
         ],
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def _rounded(values: list[float]) -> list[float]:
-    """Many samples are kept as their percentiles."""
-    if len(values) <= 10:
-        return [float(f"{value:.4g}") for value in values]
-    return [float(f"{percentile(values, share):.4g}") for share in (0.5, 0.95, 0.99)]

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from tests.benchmarks.waiting_times import percentile
-
 OURS = ("tally-sqlite", "tally-postgres")
 PLAIN, DJANGO_DB = "stock", "stock-django-db"
+LAG = "lag p99"
 SHARES = (0.5, 0.95, 0.99)  # of the waits for a start: each round has its own, so that one bad moment is one round's
 
 Figures = Mapping[str, Mapping[str, list[float]]]  # contender → measure → a value for each round
@@ -45,7 +44,7 @@ def verdicts(figures: Figures) -> list[Verdict]:
         if figures[PLAIN].get(measure):
             worst = max(_ratio(figures, measure, name, PLAIN) for name in OURS if name in figures)
             found.append(Verdict(f"idle submit-to-start p{share * 100:.0f} vs Celery", worst, target, at_least=False))
-    lags = [percentile(list(figures[name].get("lag", [])), 0.99) for name in OURS if figures[name].get("lag")]
+    lags = [median(figures[name][LAG]) for name in OURS if figures[name].get(LAG)]
     if lags:
         found.append(Verdict("start-to-row lag p99 at half load", max(lags) * 1000, 300, at_least=False, unit="ms"))
     memory = [median(figures[name]["keeper memory"]) for name in OURS if figures[name].get("keeper memory")]

@@ -1,7 +1,7 @@
 """How long a job waits for its start when there is nothing else to do, and how long its row waits for the truth at half load."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -42,23 +42,37 @@ def _idle_round(contenders: Sequence[Contender]) -> dict[str, list[float]]:
     return {one.name: [float(line) for line in one.samples.read_text().split()] for one in contenders}
 
 
-def lag_at(contender: Tally, *, rate: float, seconds: float) -> list[float]:
-    """The age of the oldest journal entry that no row shows yet, looked at fifty times a second under a steady load."""
+def lags_at(rates: Mapping[Tally, float], *, seconds: float, rounds: int) -> Iterator[dict[str, list[float]]]:
+    """The age of the oldest journal entry that no row shows yet, looked at fifty times a second under a steady load.
+
+    In turns, as above.
+    """
+    for one in rates:
+        one.resume()
+        one.start_worker()
+    try:
+        for one in rates:
+            one.submit("single", 20)
+            wait_until_open(one, at_most=0)
+        for _ in range(rounds):
+            yield {one.name: _lags(one, rate=rate, seconds=seconds) for one, rate in rates.items()}
+    finally:
+        for one in rates:
+            one.stop_worker()
+            one.pause()
+
+
+def _lags(contender: Tally, *, rate: float, seconds: float) -> list[float]:
     ages: list[float] = []
     over = threading.Event()
-    contender.start_worker()
+    watcher = threading.Thread(target=_watch, args=(contender.journal(), over, ages))
+    watcher.start()
     try:
-        contender.submit("single", 20)
-        wait_until_open(contender, at_most=0)
-        watcher = threading.Thread(target=_watch, args=(contender.journal(), over, ages))
-        watcher.start()
         contender.submit("paced", int(rate * seconds), rate=rate)
-        over.set()
-        watcher.join()
-        wait_until_open(contender, at_most=0)
     finally:
         over.set()
-        contender.stop_worker()
+        watcher.join()
+    wait_until_open(contender, at_most=0)
     return ages
 
 
