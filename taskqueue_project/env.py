@@ -26,6 +26,7 @@ NEEDED_IN_PRODUCTION = ("SECRET_KEY", "ALLOWED_HOSTS", "REDIS_URL")
 LOG_FORMATS = ("plain", "json")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SQLITE_NAME = "tally.sqlite3"
+_DATABASES = {"postgres", "postgresql", "pgsql", "psql", "sqlite"}
 USUAL_REDIS_URL = "redis://127.0.0.1:6379"
 
 
@@ -78,7 +79,7 @@ def load(environ: Mapping[str, str], *, checkout: Path = CHECKOUT) -> Environmen
         _require(values, NEEDED_IN_PRODUCTION)
     return Environment(
         data_dir=data_dir,
-        database_url=values.get("DATABASE_URL") or _sqlite_url(data_dir),
+        database_url=_database_url(values, data_dir),
         redis_url=_redis_url(values, data_dir),
         secret_key=values.get("SECRET_KEY") or secret_key_in(data_dir),
         debug=debug,
@@ -121,6 +122,15 @@ def read_told(environ: Mapping[str, str], *, checkout: Path = CHECKOUT) -> dict[
 
 def data_dir_of(told: Mapping[str, str], *, checkout: Path = CHECKOUT) -> Path:
     return Path(told.get("TALLY_DATA") or checkout / ".tally").expanduser().resolve()
+
+
+def _database_url(values: Mapping[str, str], data_dir: Path) -> str:
+    url = values.get("DATABASE_URL") or _sqlite_url(data_dir)
+    if urlsplit(url).scheme not in _DATABASES:  # not shown: it may hold a password
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name or sqlite:////absolute/path."
+        )
+    return url
 
 
 def _sqlite_url(data_dir: Path) -> str:

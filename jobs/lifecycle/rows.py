@@ -1,7 +1,7 @@
-"""Writes what a batch changed, in as many statements whatever its size.
+"""Reads the jobs of a batch and writes what it changed, in as many statements whatever its size.
 
-Django's own bulk writes compose a statement per few rows on SQLite and adapt each value through six calls: this writes the
-same values in half the time.
+Django's own bulk writes compose a statement per few rows on SQLite and adapt each value through six calls, and each row that
+it reads asks every field: this moves the same values in half the time.
 """
 
 import json

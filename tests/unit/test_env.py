@@ -103,6 +103,13 @@ def test_a_redis_url_that_can_not_be_meant_is_refused(checkout: Path, url: str) 
         _load(checkout, DEBUG="1", REDIS_URL=url)
 
 
+@pytest.mark.parametrize("url", ["postgres", "mysql://tally:s3cret@db.example/tally", "/var/lib/tally.sqlite3"])
+def test_a_database_url_that_can_not_be_meant_is_refused_without_its_password(checkout: Path, url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL ") as refused:
+        _load(checkout, DEBUG="1", DATABASE_URL=url)
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("scale", ["fast", "-1", "nan", "inf"])
 def test_a_time_scale_must_be_a_number(checkout: Path, scale: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"TALLY_RETRY_TIME_SCALE={scale} must be a number"):
