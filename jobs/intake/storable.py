@@ -51,7 +51,7 @@ def accept(value: Any, *, what: str, max_bytes: int, max_depth: int) -> Any:
 
 def _is_everyday(value: Any, max_bytes: int) -> bool:
     """A flat object of short plain words and small numbers, as most payloads are: JSON would only copy it."""
-    if type(value) is not dict or len(value) * _LONGEST > max_bytes:
+    if type(value) is not dict or len("{}") + len(value) * _LONGEST > max_bytes:
         return False
     for name, item in value.items():
         if type(name) is not str or not _is_word(name) or name == "__type__":

@@ -15,7 +15,6 @@ from django.db.models import Field, Model
 
 from jobs.lifecycle import cursors
 from jobs.models import Attempt, Job, Rollup, making
-from jobs.models.making import blank
 
 # What recording may change of a job.
 JOB_COLUMNS = (
@@ -107,7 +106,7 @@ def _told(jobs: Sequence[Job]) -> tuple[str, ...]:
     for job in jobs:
         values = vars(job)
         told += tuple(
-            [column for column, usual in blank(Job).items() if column not in told and values[column] != usual]
+            [column for column, usual in making.blank(Job).items() if column not in told and values[column] != usual]
         )
     return told
 
@@ -212,7 +211,7 @@ def _insert_statement(columns: tuple[str, ...], using: str) -> str:
     editor: Any = connections[using].SchemaEditorClass(connections[using])  # Django's way of writing a value into SQL
     values = dict.fromkeys(columns, "%s")
     for column, adapt in _adapters(Job, _job_columns(), using):
-        usual = adapt(blank(Job)[column])
+        usual = adapt(making.blank(Job)[column])
         if column not in values and usual is not None:
             values[column] = editor.quote_value(usual)
     return f"INSERT INTO {Job._meta.db_table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"  # noqa: S608  (our own column names)

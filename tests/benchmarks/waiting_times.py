@@ -1,7 +1,8 @@
 """How long a job waits for its start when there is nothing else to do, and how long its row waits for the truth at half load."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import ceil
 from typing import Any
 
@@ -17,6 +18,13 @@ def idle_starts(contenders: Sequence[Contender], rounds: int) -> Iterator[dict[s
 
     All their workers are up, so that a change of the machine's speed is everyone's; who is not in turn has nothing to do.
     """
+    with _all_up(contenders):
+        for _ in range(rounds):
+            yield _idle_round(contenders)
+
+
+@contextmanager
+def _all_up(contenders: Iterable[Contender]) -> Iterator[None]:
     for one in contenders:
         one.resume()
         one.start_worker()
@@ -24,8 +32,7 @@ def idle_starts(contenders: Sequence[Contender], rounds: int) -> Iterator[dict[s
         for one in contenders:
             one.submit("single", 20)  # every process of the pool has run something
             wait_until_open(one, at_most=0)
-        for _ in range(rounds):
-            yield _idle_round(contenders)
+        yield
     finally:
         for one in contenders:
             one.stop_worker()
@@ -47,19 +54,9 @@ def lags_at(rates: Mapping[Tally, float], *, seconds: float, rounds: int) -> Ite
 
     In turns, as above.
     """
-    for one in rates:
-        one.resume()
-        one.start_worker()
-    try:
-        for one in rates:
-            one.submit("single", 20)
-            wait_until_open(one, at_most=0)
+    with _all_up(rates):
         for _ in range(rounds):
             yield {one.name: _lags(one, rate=rate, seconds=seconds) for one, rate in rates.items()}
-    finally:
-        for one in rates:
-            one.stop_worker()
-            one.pause()
 
 
 def _lags(contender: Tally, *, rate: float, seconds: float) -> list[float]:

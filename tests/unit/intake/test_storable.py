@@ -61,6 +61,7 @@ WORDS = st.sampled_from(
 SMALL: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.just([])
 
 
+@example({'"' * 64: "\\" * 64}, 262)
 @example({"__type__": "datetime", "__value__": "a"}, 2_000)
 @given(st.dictionaries(WORDS | st.integers(), SMALL, max_size=5), st.sampled_from([2, 20, 300, 2_000]))
 def test_everyday_values_are_taken_as_all_others_are(value: Any, max_bytes: int) -> None:
