@@ -28,10 +28,11 @@ def _check_times() -> list[CheckMessage]:
                 id="taskqueue.E001",
             )
         )
-    if settings.MESSAGE_TRUSTED_SECONDS >= settings.CLAIM_KEPT_SECONDS:
+    if settings.MESSAGE_TRUSTED_SECONDS + settings.TURN_SECONDS >= settings.CLAIM_KEPT_SECONDS:
         found.append(
             Error(
-                "MESSAGE_TRUSTED_SECONDS must be less than CLAIM_KEPT_SECONDS: an old message could start a finished job.",
+                "MESSAGE_TRUSTED_SECONDS and TURN_SECONDS together must be less than CLAIM_KEPT_SECONDS: an old message"
+                " could start a finished job.",
                 hint="Keep claims at least twice as long as messages are trusted.",
                 id="taskqueue.E002",
             )

@@ -55,6 +55,8 @@ class Conf:
     """Between two heartbeats of a worker."""
     MAINTAIN_POOL_SECONDS: float = 0.5
     """Between two looks for children that died."""
+    TURN_SECONDS: float = 1.0
+    """How long a pool's process takes messages itself before it goes back to its parent; 0: never."""
     JOURNAL_TIMEOUT_SECONDS: float = 5.0
     """How long workers and the keeper wait for an answer of Redis."""
     START_PATIENCE_SECONDS: float = 10.0

@@ -34,7 +34,9 @@ class Line:
         commands = [("EVALSHA", sha, len(keys), *keys, *args) for sha, _, keys, args in calls]
         answers = self._exchange(commands)
         return [
-            self._ask("EVAL", text, len(keys), *keys, *args) if isinstance(answer, NoScriptError) else answer
+            self._exchange([("EVAL", text, len(keys), *keys, *args)])[0]
+            if isinstance(answer, NoScriptError)
+            else answer
             for answer, (_, text, keys, args) in zip(answers, calls, strict=True)
         ]
 

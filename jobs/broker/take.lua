@@ -1,14 +1,22 @@
 -- Give the next message to a process that has just ended an attempt, with its claim: what its parent would fetch for it.
 -- Only what may start as it is; everything else stays where it is, for the parent. An old message comes without a claim:
 -- whether it may start is then for SQL to say.
+-- Answers false for what is the parent's, {} when there is nothing.
 -- KEYS: claim that was ended, journal, the queues in order.
 -- ARGV: token that ended it, database of the queues, of the journal, start of a claim's key, executor, body,
---       oldest `published_at` to trust, longest message, names of the tasks to take.
-local token = string.match(redis.call('GET', KEYS[1]) or '', '^over %S+ %S+ (%S+)')
-if token ~= ARGV[1] then
-  return false
+--       oldest `published_at` to trust, longest message, the queue that a message was popped from already ('' for none)
+--       and that message, which is put back first; names of the tasks to take.
+local popped_from = ARGV[9]
+if popped_from == '' then
+  local token = string.match(redis.call('GET', KEYS[1]) or '', '^over %S+ %S+ (%S+)')
+  if token ~= ARGV[1] then
+    return false
+  end
 end
 redis.call('SELECT', ARGV[2])
+if popped_from ~= '' then
+  redis.call('RPUSH', popped_from, ARGV[10])
+end
 local queue, item
 for index = 3, #KEYS do
   queue = KEYS[index]
@@ -17,7 +25,10 @@ for index = 3, #KEYS do
     break
   end
 end
-if not item or #item > tonumber(ARGV[8]) then
+if not item then
+  return {}
+end
+if #item > tonumber(ARGV[8]) or string.find(item, '[\128-\255]') then
   return false
 end
 local readable, message = pcall(cjson.decode, item)
@@ -37,7 +48,7 @@ local is_plain = is_none(headers['expires_at']) and is_none(headers['expires']) 
   and message['content-type'] == 'application/json' and message['content-encoding'] == 'utf-8'
   and type(message['body']) == 'string' and type(message['properties']) == 'table'
 local is_wanted = false
-for index = 9, #ARGV do
+for index = 11, #ARGV do
   is_wanted = is_wanted or headers['task'] == ARGV[index]
 end
 if not is_plain or not is_wanted then

@@ -1,8 +1,12 @@
-"""Ends an attempt and takes the next message with its claim, in one exchange with Redis: two scripts, one after the other."""
+"""Takes the next message together with its claim: in the exchange that ends an attempt, or when a message was waited for.
+
+What was waited for has left its queue: the script puts it back and takes it like any other, and nobody comes in between.
+"""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from functools import cache
 from typing import Any
 
@@ -11,6 +15,7 @@ from redis.exceptions import ResponseError
 
 from jobs import conf
 from jobs.broker import claims, connections, scripts
+from jobs.broker.ear import Popped
 from jobs.broker.line import Line
 from jobs.domain.journal import Executor
 
@@ -43,6 +48,16 @@ class Taken:
         return found
 
 
+class Nothing(Enum):
+    """Was taken, for nothing is there, or what is there is not for me but for my parent."""
+
+    THERE = auto()
+    FOR_ME = auto()
+
+
+Found = Taken | Nothing | ResponseError  # the last when Redis refuses it
+
+
 @cache
 def databases(broker_url: str) -> tuple[int, int] | None:
     """Of the queues and of the journal, when one server has both: only then can one script look at both."""
@@ -52,31 +67,49 @@ def databases(broker_url: str) -> tuple[int, int] | None:
     return _number(queues[5]), _number(journal[5])
 
 
-def finish(line: Line, *, wish: Wish, **ended: Any) -> tuple[bool, Taken | ResponseError | None]:
-    """`claims.finish` of this attempt, and what was taken after it; an error when Redis refuses that alone."""
+def finish(line: Line, *, wish: Wish, **ended: Any) -> tuple[bool, Found]:
+    """`claims.finish` of this attempt, and what was taken after it."""
     key = claims.claim_key(ended["job_id"], ended["attempt"])
-    calls = [("finish", *claims.finish_call(**ended)), ("take", *_take_call(key, ended["token"], wish))]
-    said, found = scripts.call_all(line, calls)
+    take = _take_call(wish, ended=(key, ended["token"]), popped=("", ""))
+    said, answer = scripts.call_all(line, [("finish", *claims.finish_call(**ended)), ("take", *take)])
     if isinstance(said, ResponseError):
         raise said
-    if found is None or isinstance(found, ResponseError):
-        return said == "recorded", found
-    queue, text, *won_ms = found
-    return said == "recorded", Taken(text, queue, won_ms=int(won_ms[0]) if won_ms else None, token=wish.token)
+    return said == "recorded", _found(answer, wish)
 
 
-def _take_call(ended_key: str, ended_token: str, wish: Wish) -> tuple[list[str], list[Any]]:
-    keys = [ended_key, claims.journal_key(), *wish.queues]
-    return keys, [
-        ended_token,
+def take(line: Line, popped: Popped, *, wish: Wish) -> Found:
+    """What was popped, or what has become more urgent. What is not for this process is in its place again."""
+    call = _take_call(wish, ended=("", ""), popped=(popped.queue, popped.item))
+    [answer] = scripts.call_all(line, [("take", *call)])
+    return _found(answer, wish)
+
+
+def _take_call(
+    wish: Wish, *, ended: tuple[str, str], popped: tuple[str | bytes, str | bytes]
+) -> tuple[list[str], list[Any]]:
+    claim, token = ended
+    return [claim, claims.journal_key(), *wish.queues], [
+        token,
         *wish.databases,
         connections.key("claim", ""),
         claims.executor_text(wish.by, wish.token),
         claims.started_body(wish.by, None),  # when it was queued, its end will tell
         wish.trusted_from.isoformat(timespec="microseconds"),
         LONGEST,
+        *popped,
         *wish.tasks,
     ]
+
+
+def _found(answer: Any, wish: Wish) -> Found:
+    if isinstance(answer, ResponseError):
+        return answer
+    if answer is None:
+        return Nothing.FOR_ME
+    if not answer:
+        return Nothing.THERE
+    queue, text, *won_ms = answer
+    return Taken(text, queue, won_ms=int(won_ms[0]) if won_ms else None, token=wish.token)
 
 
 def _number(path: str | None) -> int:

@@ -1,5 +1,6 @@
 """Celery's request, in the worker's parent: keeps the roster, and speaks for children that died or ran out of time."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from celery.worker.request import Request
 from jobs.broker import message
 from jobs.domain.journal import Failure
 from jobs.domain.states import Outcome
-from jobs.execution import endings, roster
+from jobs.execution import board, endings, roster
 
 _Died = (WorkerLostError, Terminated, SystemExit, KeyboardInterrupt)
 
@@ -30,6 +31,16 @@ class JobRequest(Request):
                     started_ms=int(self.time_start * 1000),
                 )
             )
+
+    def info_now(self, *, safe: bool) -> dict[str, Any] | None:
+        """`info` of what its process runs by now, which may be something that it took itself; None for nothing."""
+        info: dict[str, Any] = self.info(safe=safe)
+        taken = board.instead()
+        given = board.name_of(self.id, self._request_dict.get("attempt")), self.worker_pid or 0
+        if given not in taken:
+            return info
+        run = taken[given]
+        return None if run is None else info | _info_of(run)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Also called for the hard time limit, before Celery's `on_timeout` and before the process is stopped."""
@@ -60,3 +71,17 @@ class JobRequest(Request):
         if entry is not None:
             say(endings.close(entry, outcome, failure))
         roster.remove(self.id)
+
+
+def _info_of(run: board.Run) -> dict[str, Any]:
+    sent = json.loads(run.sent)
+    headers = sent["headers"]
+    return {
+        "id": headers["id"],
+        "name": headers["task"],
+        "type": headers["task"],
+        "args": headers.get("argsrepr"),
+        "kwargs": headers.get("kwargsrepr"),
+        "time_start": run.since_ms / 1000,
+        "delivery_info": sent["properties"].get("delivery_info"),
+    }

@@ -1,9 +1,9 @@
 """A pool's process at work: the attempt its parent gave it, and then the next ones, which it takes itself.
 
 Most of what a short job costs is the way to it: the parent fetches a message, wakes the process, hears of the start and of
-the end. For a tenth of a second a process spares all of that: the call that ends an attempt brings the next message, its
-claim won. It takes only what may start as it is (`take.lua`), of tasks that it has run before and that have no time limit,
-which is the parent's to keep. What it runs stands on the board, where the parent looks.
+the end. For a second a process spares all of that: the call that ends an attempt brings the next message, its claim won, and
+when there is none the process waits for it. It takes only what may start as it is (`take.lua`), of tasks that it has run
+before and that have no time limit, which is the parent's to keep. What it runs stands on the board, where the parent looks.
 """
 
 import base64
@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,13 +24,15 @@ from celery.signals import worker_process_init
 from kombu.utils import json as kombu_json
 from redis.exceptions import ResponseError
 
-from jobs.broker import connections, message, taking
-from jobs.broker.taking import Taken, Wish
+from jobs import conf
+from jobs.broker import connections, line, message, taking
+from jobs.broker.ear import Ear
+from jobs.broker.taking import Found, Nothing, Taken, Wish
 from jobs.execution import board, endings, identity, roster, trust
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.1
+_WAIT_SECONDS = 0.25  # then it looks whether it still may: a queue was paused, the worker is told to stop
 TAKEN = "tally_taken"  # in a request
 _TASKS_MOST = 64
 
@@ -49,6 +51,8 @@ class _Turn:
     given: str = ""
     hostname: str = ""
     taken: Taken | None = None
+    is_dry: bool = False  # when it last looked, nothing was there
+    ear: Ear | None = None
     trusted_from: datetime | None = None
     tasks: dict[str, None] = field(default_factory=dict)
     queues: tuple[str, ...] = ()
@@ -86,7 +90,7 @@ def with_turns(task: Any, trace: Trace) -> Trace:
         _begin(task, request)
         try:
             answer = trace(uuid, args, kwargs, request)
-            while (taken := _turn.taken) is not None:
+            while (taken := _turn.taken or _wait(_turn.cell)) is not None:
                 _turn.taken = None
                 _run(taken)
         finally:
@@ -103,9 +107,10 @@ def _has_limit(task: Any, request: dict[str, Any]) -> bool:
 
 
 def _begin(task: Any, request: dict[str, Any]) -> None:
-    _turn.is_on, _turn.until = True, time.monotonic() + SECONDS
+    _turn.is_on, _turn.until = True, time.monotonic() + conf.current().TURN_SECONDS
     _turn.given, _turn.hostname = board.name_of(request["id"], request.get("attempt")), request.get("hostname") or ""
     _turn.taken = _turn.trusted_from = None
+    _turn.is_dry = False
     if len(_turn.tasks) < _TASKS_MOST:
         _turn.tasks[task.name] = None
 
@@ -140,15 +145,42 @@ def stop() -> None:
     _turn.until = 0.0
 
 
-def take(found: Taken | ResponseError | None) -> None:
+def take(found: Found) -> None:
     """It runs when the attempt that has just ended is left; from now on it is this process' to answer for."""
+    _turn.is_dry = found is Nothing.THERE
     if isinstance(found, ResponseError):
         logger.warning("Redis hands no messages over (%s): this process leaves them to its parent.", found)
         _turn.is_refused = True
-        return
-    _turn.taken = found
-    if found is not None and found.won_ms is not None:
-        _say_runs(found, since_ms=found.won_ms)
+    if isinstance(found, Taken):
+        _turn.taken = found
+        if found.won_ms is not None:
+            _say_runs(found, since_ms=found.won_ms)
+
+
+def _wait(cell: board.Cell) -> Taken | None:
+    """Nothing was there: what comes now, until the turn is over or something comes that is for the parent."""
+    if not _turn.is_dry:
+        return None
+    board.say_idle(cell, _turn.given)
+    try:
+        while (wished := wish()) is not None and _heard_nothing(wished):
+            pass
+    except ResponseError as error:
+        take(error)
+    except connections.Unavailable as error:
+        logger.warning("Redis is away (%s): this process leaves messages to its parent until it is back.", error)
+        stop()
+    return _turn.taken
+
+
+def _heard_nothing(wished: Wish) -> bool:
+    ear, _turn.ear = _turn.ear or Ear(_turn.databases[0]), None
+    popped = ear.pop(wished.queues, seconds=min(_WAIT_SECONDS, _turn.until - time.monotonic()))
+    _turn.ear = ear
+    if popped is not None:
+        may_still = wish() or replace(wished, tasks=())
+        take(taking.take(line.mine(), popped, wish=may_still))
+    return _turn.is_dry
 
 
 def taken_of(request: Any) -> Taken | None:

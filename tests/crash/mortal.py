@@ -68,6 +68,19 @@ class Mortal(Story):
         process = self.the(role)
         until(lambda: process.returncode is not None, seconds=30, what=f"{role} to die")
 
+    def wait_for_idle_parents(self) -> None:
+        """Until a message can only go to a worker's parent: no process waits for one itself."""
+        workers = sum(name.partition("-")[0] == "worker" for name in self.processes)
+        with self.broker() as broker:
+            until(
+                lambda: (
+                    sum("b" in client["flags"] for client in broker.client_list() if client["cmd"] == "brpop")
+                    <= workers
+                ),
+                seconds=30,
+                what="nobody to wait but parents",
+            )
+
     def submit_and_die(self, when: str, seam: str, *arguments: str) -> Process:
         """A submitting process that is killed at a seam."""
         self.seams.arm(seam, when=when, role="submitter")

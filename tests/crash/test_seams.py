@@ -59,6 +59,8 @@ def name_of(case: object) -> str:
 def test_a_worker_killed_at_a_seam_loses_no_job(
     mortal: Mortal, marks: Path, seam: str, when: str, whom: str, outcomes: list[str], executions: int
 ) -> None:
+    if seam == "popped":
+        mortal.wait_for_idle_parents()
     mortal.seams.arm(seam, when=when, role="worker" if seam == "popped" else "child", whom=whom)
     job_id = mortal.enqueue("mark", marks=str(marks))
     mortal.seams.wait_until_struck()
@@ -72,6 +74,37 @@ def test_a_worker_killed_at_a_seam_loses_no_job(
     else:
         assert mortal.outcomes(job_id) == outcomes
     assert len(marks_in(marks)) == executions
+
+
+@pytest.mark.parametrize(
+    ("when", "whom"),
+    [
+        ("before", "self"),
+        pytest.param("after", "self", marks=pytest.mark.long),
+        pytest.param("before", "parent", marks=pytest.mark.long),
+        ("after", "parent"),
+    ],
+    ids=name_of,
+)
+def test_a_process_killed_with_the_message_it_waited_for_loses_no_job(
+    mortal: Mortal, marks: Path, when: str, whom: str
+) -> None:
+    """Out of its queue, and not claimed yet; or claimed, and known to nobody but the board."""
+    mortal.enqueue_many("mark", [{"marks": str(marks)}] * 2)
+    mortal.seams.arm("heard", when=when, role="child", whom=whom)
+    jobs = mortal.jobs_with(marks)
+    while not mortal.seams.is_struck() and len(jobs) < 100:
+        jobs.append(mortal.enqueue("mark", marks=str(marks)))
+        until(
+            lambda: mortal.seams.is_struck() or mortal.states(jobs) == {"succeeded": len(jobs)}, seconds=30, what="it"
+        )
+    if whom == "parent":
+        mortal.wait_for_death_of("worker")
+        mortal.revive()
+    assert mortal.wait_for_ends(jobs, seconds=90) == {"succeeded": len(jobs)}
+    lost = [job_id for job_id in jobs if mortal.outcomes(job_id) == ONCE_MORE]
+    assert len(lost) <= (1 if when == "after" else 0)  # where Redis has just been started, nothing comes with a claim
+    assert len(marks_in(marks)) == len(jobs)
 
 
 @pytest.mark.parametrize(("seam", "when"), KEEPER, ids=name_of)

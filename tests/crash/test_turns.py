@@ -1,4 +1,4 @@
-"""What a pool's process takes itself, without its parent, is as safe as what it is given: killed, cancelled, stopped, limited."""
+"""What a pool's process takes or waits for itself is as safe as what it is given: killed, cancelled, stopped, limited."""
 
 # Shows guarantees 1, 2, 3 and 4 of docs/guarantees.md.
 
@@ -14,7 +14,8 @@ from tests.support.story import Story, eventually, is_alive, marks_in
 
 VARIABLES = {"TALLY_RETRY_TIME_SCALE": "0.01"}
 # The stack's Redis is young: with the usual skew its messages would be asked about one by one.
-CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0}
+# A turn is long: a process that has nothing to do waits, whatever else this machine does meanwhile.
+CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0, "TURN_SECONDS": 10.0}
 SETTINGS = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": 1.0}
 WORKERS: dict[str, dict[str, object]] = {}
 
@@ -55,6 +56,74 @@ def test_a_backlog_is_taken_by_the_process_itself_each_job_once(story: Story, wo
     }
     assert all(row["wait_seconds"] is not None and row["started_at"] <= row["finished_at"] for row in rows)
     assert len({row["pid"] for row in rows}) == 1
+
+
+def test_what_comes_later_is_taken_by_the_process_that_waits_for_it(story: Story, worker: Process, marks: Path) -> None:
+    before = story.handed_out()
+    for n in range(20):
+        job_id = story.enqueue("mark", marks=str(marks), text=f"job-{n}")
+        assert story.wait_for_end(job_id)["state"] == "succeeded"
+    assert [line.split()[0] for line in marks_in(marks)] == [f"job-{n}" for n in range(20)]
+    assert story.handed_out() - before < 10
+
+
+def active(story: Story) -> list[dict[str, Any]]:
+    told = story.call(
+        "from taskqueue_project.celery import app\nanswer = app.control.inspect(timeout=5, limit=1).active()"
+    )
+    return [info for of_worker in told.values() for info in of_worker]
+
+
+def test_celery_is_told_what_a_process_runs_and_not_what_it_was_given(
+    story: Story, worker: Process, marks: Path, gate: Path
+) -> None:
+    assert story.wait_for_end(story.enqueue("mark", marks=str(marks)))["state"] == "succeeded"
+    assert active(story) == []
+    held = story.enqueue("hold", marks=str(marks), until_exists=str(gate))
+    pid = story.wait_for_running(held)
+    [info] = active(story)
+    assert (info["id"], info["name"], info["worker_pid"]) == (held, "hold", pid)
+    assert info["delivery_info"]["routing_key"] == "default"
+    gate.touch()
+    assert story.wait_for_end(held)["state"] == "succeeded"
+
+
+def test_what_only_the_parent_can_do_is_not_kept_from_it_by_a_process_that_waits(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    before = story.handed_out()
+    for _ in range(5):
+        assert story.wait_for_end(story.enqueue("mark", marks=str(marks)))["state"] == "succeeded"
+        assert story.wait_for_end(story.enqueue("limited"), seconds=5)["state"] == "succeeded"
+    assert story.handed_out() - before >= 5
+
+
+def test_a_worker_that_is_stopped_while_its_process_waits_is_gone_at_once_and_takes_nothing_more(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    assert story.wait_for_end(story.enqueue("mark", marks=str(marks)))["state"] == "succeeded"
+    worker.signal(signal.SIGTERM)
+    worker.wait(seconds=5)
+    later = story.enqueue("mark", marks=str(marks))
+    following = story.start_worker("next", concurrency=1)
+    assert story.wait_for_end(later)["state"] == "succeeded"
+    assert story.outcomes(later) == ["succeeded"]
+    assert len(marks_in(marks)) == 2
+    following.stop()
+
+
+def test_a_worker_that_is_killed_while_its_process_waits_takes_nothing_along(
+    story: Story, worker: Process, marks: Path
+) -> None:
+    ended = story.enqueue("mark", marks=str(marks))
+    assert story.wait_for_end(ended)["state"] == "succeeded"
+    worker.kill()
+    later = story.enqueue("mark", marks=str(marks))
+    following = story.start_worker("next", concurrency=1)
+    assert story.wait_for_end(later)["state"] == "succeeded"
+    assert story.outcomes(later) == story.outcomes(ended) == ["succeeded"]
+    assert len(marks_in(marks)) == 2
+    following.stop()
 
 
 def test_a_job_that_kills_the_process_that_took_it_is_lost_and_runs_again(

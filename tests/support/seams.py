@@ -29,7 +29,8 @@ SEAMS = {
     "due jobs queued": [("jobs.lifecycle.moving", "make_due")],
     "stamped to be published again": [("jobs.lifecycle.moving", "stamp_published")],
     "popped": [("kombu.transport.redis", "Channel._brpop_read")],
-    "claimed": [("jobs.broker.claims", "start")],
+    "claimed": [("jobs.broker.claims", "start"), ("jobs.broker.taking", "take")],
+    "heard": [("jobs.broker.taking", "take")],  # by a process that waited for it
     "body ran": [("jobs.execution.runner", "_call")],
     "outcome journalled": [("jobs.broker.claims", "finish"), ("jobs.broker.taking", "finish")],
     "batch applied": [("jobs.lifecycle.recording", "record")],
@@ -66,7 +67,10 @@ class Seams:
         draft.rename(self._armed)
 
     def wait_until_struck(self, *, seconds: float = 60) -> None:
-        until(self._struck.exists, seconds=seconds, what=f"somebody to reach the seam of {self._armed}")
+        until(self.is_struck, seconds=seconds, what=f"somebody to reach the seam of {self._armed}")
+
+    def is_struck(self) -> bool:
+        return self._struck.exists()
 
 
 # The process's half.

@@ -7,70 +7,16 @@ from uuid import uuid4
 
 import pytest
 import redis
-from django.conf import settings
 
 from jobs import conf
-from jobs.broker import claims, connections, entries, journal, line, taking
-from jobs.broker.taking import Taken, Wish
-from jobs.domain.journal import Ended, Executor, Started
+from jobs.broker import claims, connections, entries, line, taking
+from jobs.broker.taking import Nothing, Taken, Wish
+from jobs.domain.journal import Ended, Started
 from jobs.domain.states import Event, Outcome
 from tests import factories
+from tests.support.takers import ANN, QUESTIONABLE, QUEUE, broker, message, told, wish
 
-ANN = Executor(worker="ann@host", incarnation="aaaa", pid=1, beat=3)
-QUEUE = "default"
-
-
-@pytest.fixture
-def broker() -> redis.Redis:
-    url = conf.current().JOURNAL_URL.rpartition("/")[0]
-    return redis.Redis.from_url(f"{url}/{databases()[0]}", decode_responses=True)
-
-
-def databases() -> tuple[int, int]:
-    found = taking.databases(settings.CELERY_BROKER_URL)
-    assert found is not None
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _clean(broker: redis.Redis) -> None:
-    journal.open_group(connections.patient())
-    broker.delete("high", QUEUE)
-
-
-def message(**headers: Any) -> str:
-    told = {
-        "v": 1,
-        "id": str(uuid4()),
-        "attempt": 1,
-        "task": "noop",
-        "published_at": datetime.now(UTC).isoformat(),
-        "queued_at": datetime.now(UTC).isoformat(),
-        "expires_at": None,
-        "sealed": False,
-        "timelimit": [None, None],
-    }
-    return json.dumps(
-        {
-            "headers": told | headers,
-            "properties": {"body_encoding": "base64"},
-            "body": "W10=",
-            "content-type": "application/json",
-            "content-encoding": "utf-8",
-        }
-    )
-
-
-def wish(**changed: Any) -> Wish:
-    usual: dict[str, Any] = {
-        "queues": ("high", QUEUE),
-        "databases": databases(),
-        "tasks": ("other", "noop"),
-        "by": ANN,
-        "token": "t2",
-        "trusted_from": datetime.now(UTC) - timedelta(minutes=1),
-    }
-    return Wish(**usual | changed)
+__all__ = ["broker"]
 
 
 def end_one(wished: Wish, *, token: str = "t1", job_id: str = "") -> tuple[bool, Any]:
@@ -79,10 +25,6 @@ def end_one(wished: Wish, *, token: str = "t1", job_id: str = "") -> tuple[bool,
     body = entries.ended_body(factories.ended(factories.build_job(), outcome=Outcome.SUCCEEDED, by=ANN))
     ended = {"job_id": job_id, "attempt": 1, "incarnation": "aaaa", "outcome": Outcome.SUCCEEDED, "body": body}
     return taking.finish(line.mine(), wish=wished, token=token, note_late=True, **ended)
-
-
-def told() -> list[object]:
-    return [line.entry for line in journal.read(connections.patient(), reader="test", count=100, block_ms=None)]
 
 
 def test_the_next_message_comes_with_its_claim_and_its_start(broker: redis.Redis) -> None:
@@ -121,36 +63,14 @@ def test_queues_come_in_their_order_and_each_oldest_first(broker: redis.Redis) -
     broker.lpush("high", sent[0])
     found = [end_one(wish(token=f"t{n}"))[1].text for n in range(3)]
     assert found == sent
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.THERE)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"task": "unknown here"},
-        {"v": 2},
-        {"v": None},
-        {"attempt": None},
-        {"attempt": 0},
-        {"id": None},
-        {"id": 7},
-        {"expires_at": datetime.now(UTC).isoformat()},
-        {"expires": datetime.now(UTC).isoformat()},
-        {"eta": datetime.now(UTC).isoformat()},
-        {"sealed": True},
-        {"timelimit": [10, None]},
-        {"timelimit": [None, 5.5]},
-        {"timelimit": "soon"},
-        {"published_at": None},
-        {"published_at": datetime.now(UTC).isoformat().replace("+00:00", "+02:00")},
-        {"published_at": datetime.now(UTC).isoformat().replace("+00:00", "")},
-    ],
-    ids=lambda headers: str(next(iter(headers))),
-)
+@QUESTIONABLE
 def test_what_raises_a_question_stays_for_the_parent(broker: redis.Redis, headers: dict[str, Any]) -> None:
     sent = message(**headers)
     broker.lpush(QUEUE, sent, message())
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
     assert broker.lindex(QUEUE, -1) == sent
 
 
@@ -160,7 +80,15 @@ def test_what_raises_a_question_stays_for_the_parent(broker: redis.Redis, header
 )
 def test_what_is_no_message_stays_for_the_parent(broker: redis.Redis, item: str) -> None:
     broker.lpush(QUEUE, item)
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
+    assert broker.llen(QUEUE) == 1
+
+
+def test_a_message_that_may_be_no_text_stays_for_the_parent(broker: redis.Redis) -> None:
+    """Its answer could not be read, and it would be nobody's."""
+    item = message(argsrepr="?").encode().replace(b'"?"', b'"\xff"')
+    broker.lpush(QUEUE, item)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
     assert broker.llen(QUEUE) == 1
 
 
@@ -169,19 +97,19 @@ def test_a_message_without_a_part_stays_for_the_parent(broker: redis.Redis, miss
     sent = json.loads(message())
     del sent[missing]
     broker.lpush(QUEUE, json.dumps(sent))
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
 
 
 def test_a_long_message_stays_for_the_parent(broker: redis.Redis) -> None:
     broker.lpush(QUEUE, message(argsrepr="x" * taking.LONGEST))
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
 
 
 def test_an_attempt_that_somebody_holds_stays_for_the_parent(broker: redis.Redis) -> None:
     job_id = str(uuid4())
     claims.withdraw(connections.patient(), job_id=job_id, attempt=1, event=Event.CANCELLED)
     broker.lpush(QUEUE, message(id=job_id))
-    assert end_one(wish()) == (True, None)
+    assert end_one(wish()) == (True, Nothing.FOR_ME)
     assert broker.llen(QUEUE) == 1
 
 
@@ -193,7 +121,7 @@ def test_who_was_ended_by_another_takes_nothing_more(broker: redis.Redis) -> Non
         connections.patient(), job_id=job_id, attempt=1, incarnation="aaaa", outcome=Outcome.CANCELLED, body="{}"
     )
     broker.lpush(QUEUE, message())
-    assert end_one(wish(), job_id=job_id) == (False, None)
+    assert end_one(wish(), job_id=job_id) == (False, Nothing.FOR_ME)
     assert broker.llen(QUEUE) == 1
 
 
