@@ -79,7 +79,7 @@ def finish(line: Line, *, wish: Wish, **ended: Any) -> tuple[bool, Found]:
 
 def take(line: Line, popped: Popped, *, wish: Wish) -> Found:
     """What was popped, or what has become more urgent. What is not for this process is in its place again."""
-    call = _take_call(wish, ended=("", ""), popped=(popped.queue, popped.item))
+    call = _take_call(wish, ended=(connections.key("claim", ""), ""), popped=(popped.queue, popped.item))
     [answer] = scripts.call_all(line, [("take", *call)])
     return _found(answer, wish)
 

@@ -73,6 +73,8 @@ def test_the_account_of_the_file_is_enough_and_not_more(stack: Stack, administra
     assert int(stack.run_python(AS_FLOWER)) > 0
     stack.wait_for_state(ids[0], "succeeded")
     stack.wait_for_state(ids[1], "dead", seconds=60)
+    for _ in range(6):  # so that processes of the pool wait for the next
+        stack.wait_for_state(submit(client, "noop", {}), "succeeded")
     stack.manage("verify")
     refused: list[Any] = administrator.acl_log()
     assert refused == []
