@@ -14,8 +14,9 @@ from tests.support.story import Story, eventually, is_alive, marks_in
 
 VARIABLES = {"TALLY_RETRY_TIME_SCALE": "0.01"}
 # The stack's Redis is young: with the usual skew its messages would be asked about one by one.
-# A turn is long: a process that has nothing to do waits, whatever else this machine does meanwhile.
-CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0, "TURN_SECONDS": 10.0}
+# A turn is long: a process that has nothing to do waits, whatever else this machine does meanwhile. And what it would lose
+# is published again too late for these tests.
+CONF = {"BEAT_SECONDS": 0.5, "CLOCK_SKEW_SECONDS": 0.0, "TURN_SECONDS": 60.0, "REPUBLISH_GRACE_SECONDS": 60.0}
 SETTINGS = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": 1.0}
 WORKERS: dict[str, dict[str, object]] = {}
 
@@ -94,7 +95,7 @@ def test_what_only_the_parent_can_do_is_not_kept_from_it_by_a_process_that_waits
     before = story.handed_out()
     for _ in range(5):
         assert story.wait_for_end(story.enqueue("mark", marks=str(marks)))["state"] == "succeeded"
-        assert story.wait_for_end(story.enqueue("limited"), seconds=5)["state"] == "succeeded"
+        assert story.wait_for_end(story.enqueue("limited"), seconds=20)["state"] == "succeeded"
     assert story.handed_out() - before >= 5
 
 
@@ -103,7 +104,7 @@ def test_a_worker_that_is_stopped_while_its_process_waits_is_gone_at_once_and_ta
 ) -> None:
     assert story.wait_for_end(story.enqueue("mark", marks=str(marks)))["state"] == "succeeded"
     worker.signal(signal.SIGTERM)
-    worker.wait(seconds=5)
+    worker.wait(seconds=20)
     later = story.enqueue("mark", marks=str(marks))
     following = story.start_worker("next", concurrency=1)
     assert story.wait_for_end(later)["state"] == "succeeded"
