@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from jobs.broker import connections
 
 
@@ -33,6 +35,13 @@ class Ear:
             self.close()
             raise
         return Popped(*answer) if answer else None
+
+    def is_closed(self) -> bool:
+        """Whether Redis has hung up, as it may when nobody listened for long."""
+        try:
+            return bool(self._connection.can_read())
+        except RedisError:
+            return True
 
     def close(self) -> None:
         self._connection.disconnect()

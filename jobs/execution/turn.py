@@ -168,13 +168,15 @@ def _wait(cell: board.Cell) -> Taken | None:
     except ResponseError as error:
         take(error)
     except connections.Unavailable as error:
-        logger.warning("Redis is away (%s): this process leaves messages to its parent until it is back.", error)
+        logger.debug("Redis is away (%s), as the heart has said: this process goes back to its parent.", error)
         stop()
     return _turn.taken
 
 
 def _heard_nothing(wished: Wish) -> bool:
-    ear, _turn.ear = _turn.ear or Ear(_turn.databases[0]), None
+    ear, _turn.ear = _turn.ear, None
+    if ear is None or ear.is_closed():
+        ear = Ear(_turn.databases[0])
     popped = ear.pop(wished.queues, seconds=min(_WAIT_SECONDS, _turn.until - time.monotonic()))
     _turn.ear = ear
     if popped is not None:

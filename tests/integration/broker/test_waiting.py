@@ -40,6 +40,14 @@ def test_who_waits_hears_the_most_urgent_first_and_nothing_when_nothing_comes(br
     assert ear.pop(wish().queues, seconds=0) is None
 
 
+def test_an_ear_that_redis_hung_up_on_knows(broker: redis.Redis, ear: Ear) -> None:
+    assert ear.pop([QUEUE], seconds=0) is None
+    assert not ear.is_closed()
+    [client] = [client for client in broker.client_list() if client["cmd"] == "brpop"]
+    broker.client_kill_filter(_id=client["id"])
+    until(ear.is_closed, seconds=5, what="the connection to end")
+
+
 def test_what_was_waited_for_is_taken_with_its_claim(broker: redis.Redis, ear: Ear) -> None:
     sent, later = message(), message()
     broker.lpush(QUEUE, sent, later)
